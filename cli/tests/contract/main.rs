@@ -1,0 +1,16 @@
+//! The contract of the socket verbs, row by row, with real processes of the command and real libzmq at the other end.
+//!
+//! A test waits for what it expects (a line, the end of a process) and never longer than [`support::DEADLINE`].
+
+mod support;
+
+mod end;
+mod exit;
+mod input;
+mod memory;
+mod options;
+mod output;
+mod place;
+mod signals;
+mod usage;
+mod watching;

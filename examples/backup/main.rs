@@ -1,0 +1,112 @@
+//! `backup`: folders backed up by several worker processes, over PUSH and PULL.
+//!
+//! A server binds PUSH for orders and PULL for reports and starts its workers, which are this same program
+//! (`backup worker`). It waits at the *ready barrier*: PUSH deals its messages to whoever is attached, so orders sent
+//! as soon as the first worker is there would all be that worker's. When everybody is ready it sends one order for
+//! every folder, collects the results, sends again what was lost with a worker, archives, and stops them all.
+//!
+//! ```text
+//! server                                              worker (one of N processes)
+//!   setup     the command line, checked                 worker    orders in, reports out
+//!   server    sockets, processes, clock                   folders::copy   walk, copy, compare
+//!     desk    decides: barrier, orders, rounds of KILL     command         or a program instead
+//!     pool    the processes
+//!   folders   what to save, destination, archive      both
+//!   show      bars, lines or JSON                        protocol  what they say to each other
+//! ```
+//!
+//! What PUSH and PULL cannot do, this program cannot do: a worker cannot be addressed, so a slow one gets as many
+//! orders as a fast one; an order in the queue of a dead worker is missed only because we watch its process and its
+//! connection; and `KILL` is sent in rounds until everybody has gone. `patterns` has a balancer without these limits.
+
+mod args;
+mod command;
+mod desk;
+mod events;
+mod folders;
+mod interrupt;
+mod pool;
+mod protocol;
+mod server;
+mod setup;
+mod show;
+mod worker;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use time::OffsetDateTime;
+
+use crate::{
+    args::{Cli, ServerArgs, Verb, WorkerArgs},
+    desk::Trouble,
+    server::Server,
+    setup::Setup,
+    show::Show,
+    worker::Farewell,
+};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { WRONG_USAGE.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    // The local offset is only told to a process with one thread.
+    let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return wrong(&format!("cannot start: {error}")),
+    };
+    let code = runtime.block_on(async {
+        match cli.verb {
+            Some(Verb::Worker(args)) => work(args).await,
+            None => serve(&cli.server, now.date()).await,
+        }
+    });
+    // A copy that nobody waits for any more must not keep the process.
+    runtime.shutdown_background();
+    code
+}
+
+async fn serve(args: &ServerArgs, today: time::Date) -> ExitCode {
+    let setup = match Setup::new(args, today) {
+        Ok(setup) => setup,
+        Err(fault) => return wrong(&fault),
+    };
+    let show = Show::new(args.json, setup.plans.len());
+    let server = match Server::start(setup, show).await {
+        Ok(server) => server,
+        Err(fault) => return wrong(&fault),
+    };
+    match server.run().await {
+        (_, Some(Trouble::TimedOut(why))) => {
+            eprintln!("backup: {why}");
+            TIMED_OUT.into()
+        }
+        (summary, _) if summary.failed > 0 => SOME_FAILED.into(),
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+async fn work(args: WorkerArgs) -> ExitCode {
+    match worker::work(args, show::say).await {
+        Ok(farewell) => {
+            show::say(&farewell.to_string());
+            if let Farewell::NoServer(_) = farewell { TIMED_OUT.into() } else { ExitCode::SUCCESS }
+        }
+        Err(fault) => wrong(&fault),
+    }
+}
+
+fn wrong(fault: &str) -> ExitCode {
+    eprintln!("backup: {fault}");
+    WRONG_USAGE.into()
+}
+
+const SOME_FAILED: u8 = 1;
+const TIMED_OUT: u8 = 2;
+const WRONG_USAGE: u8 = 3;

@@ -1,0 +1,262 @@
+//! The server: sockets, processes and the clock around the [`Desk`], which decides.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::{Path, PathBuf},
+};
+
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, sleep_until},
+};
+use zmtp::{Endpoint, Monitor, PeerId, PullSocket, PushSocket};
+
+use crate::{
+    desk::{Desk, Outcome, Output, State, Trouble},
+    events::{Event, Failure, Row, Summary},
+    folders::{Archived, Fault, Tree, archive},
+    interrupt::Interrupt,
+    pool::Pool,
+    protocol::{Order, Report, Task},
+    setup::Setup,
+    show::Show,
+};
+
+/// A run, from the first bind to the closing table.
+pub(crate) struct Server {
+    setup: Setup,
+    desk: Desk,
+    orders: PushSocket,
+    reports: PullSocket,
+    monitor: Monitor,
+    peers: HashSet<PeerId>,
+    pool: Pool,
+    interrupt: Interrupt,
+    show: Show,
+    /// Jobs whose copy has been put in place.
+    in_place: HashSet<usize>,
+}
+
+impl Server {
+    /// Binds both sockets and starts the workers.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for the person at the keyboard.
+    pub(crate) async fn start(setup: Setup, show: Show) -> Result<Self, String> {
+        let (orders, reports) = (PushSocket::builder().linger(NONE).build(), PullSocket::new());
+        let monitor = orders.monitor();
+        let cannot = |at: &Endpoint, error: &dyn std::fmt::Display| format!("cannot bind {at}: {error}");
+        let orders_at = orders.bind(setup.orders.clone()).await.map_err(|e| cannot(&setup.orders, &e))?;
+        let reports_at = reports.bind(setup.reports.clone()).await.map_err(|e| cannot(&setup.reports, &e))?;
+
+        let names = setup.plans.iter().map(|plan| plan.name.clone()).collect();
+        let desk = Desk::new(now(), setup.rules.clone(), names);
+        let (peers, pool, interrupt) = (HashSet::new(), Pool::default(), Interrupt::new()?);
+        let in_place = HashSet::new();
+        let mut server =
+            Self { setup, desk, orders, reports, monitor, peers, pool, interrupt, show, in_place };
+        let (orders, reports) = (orders_at.to_string(), reports_at.to_string());
+        server.show.tell(&Event::Listening { orders, reports });
+        server.spawn(&orders_at, &reports_at)?;
+        Ok(server)
+    }
+
+    /// Backs up, archives, and returns what has come of it.
+    pub(crate) async fn run(mut self) -> (Summary, Option<Trouble>) {
+        self.attend().await;
+        let mut summary = self.settle();
+        self.archive(&mut summary).await;
+        let Self { setup, desk, mut show, .. } = self;
+        if let Err(fault) = setup.store.close() {
+            show.tell(&Event::Note { text: format!("could not clean up: {fault}") });
+        }
+        summary.failed = summary.failures.len();
+        summary.done = desk.jobs().len() - summary.failed;
+        summary.seconds = show.elapsed().as_secs_f64();
+        show.tell(&Event::Summary(summary.clone()));
+        (summary, desk.trouble().cloned())
+    }
+
+    fn spawn(&mut self, orders: &Endpoint, reports: &Endpoint) -> Result<(), String> {
+        for number in 1..=self.setup.spawn {
+            let worker = format!("worker-{number}");
+            let mut args = self.setup.worker_args.clone();
+            for (flag, value) in
+                [("--orders", near(orders)), ("--reports", near(reports)), ("--name", worker.clone())]
+            {
+                args.extend([flag.to_owned(), value]);
+            }
+            let pid = self.pool.spawn(&worker, &args).map_err(|e| format!("cannot start {worker}: {e}"))?;
+            self.desk.handle_spawned(&worker, pid);
+        }
+        Ok(())
+    }
+
+    /// Until the desk says that it is over: everything done or given up, everybody gone.
+    async fn attend(&mut self) {
+        loop {
+            self.obey();
+            if self.desk.is_over() {
+                return;
+            }
+            let deadline = self.desk.next_deadline().map(Instant::from_std);
+            tokio::select! {
+                Ok(report) = self.reports.recv() => self.desk.handle_report(now(), Report::decode(&report)),
+                Some(_) = self.monitor.next() => {} // the peers are looked at below
+                (worker, how) = self.pool.exited() => self.bury(&worker, &how),
+                () = self.interrupt.next() => self.desk.handle_interrupt(now()),
+                () = until(deadline) => self.desk.handle_timeout(now()),
+            }
+            self.look_at_peers();
+        }
+    }
+
+    /// Does what the desk wants.
+    fn obey(&mut self) {
+        while let Some(output) = self.desk.poll() {
+            match output {
+                Output::Tell(event) => self.show.tell(&event),
+                Output::Send { job, attempt } => self.send(job, attempt),
+                Output::Stop(count) => {
+                    // Where there is no room, the next round may find some.
+                    let _ = (0..count).try_for_each(|_| self.orders.try_send(Order::Kill.encode()));
+                }
+                Output::Commit { job, outcome } => {
+                    let fault = self.commit(job, &outcome).err().map(|fault| fault.to_string());
+                    self.desk.handle_committed(now(), job, outcome, fault);
+                }
+                Output::Terminate => self.pool.terminate(),
+                Output::Kill => self.pool.kill(),
+            }
+        }
+    }
+
+    fn send(&mut self, job: usize, attempt: u32) {
+        let destination = self.setup.store.partial(job, attempt).to_string_lossy().into_owned();
+        let source = self.setup.plans[job].source.clone();
+        let order = Order::Backup(Task { job, attempt, source, destination });
+        match self.orders.try_send(order.encode()) {
+            Ok(()) => self.desk.handle_sent(job, attempt),
+            Err(_) => self.desk.handle_no_room(now(), job, attempt),
+        }
+    }
+
+    fn commit(&mut self, job: usize, outcome: &Outcome) -> Result<(), Fault> {
+        let name = &self.setup.plans[job].name;
+        if self.setup.store.commit(job, outcome.attempt, name, outcome.copied.files)? {
+            self.in_place.insert(job);
+        }
+        Ok(())
+    }
+
+    /// A process has exited. What it has said before is heard first.
+    fn bury(&mut self, worker: &str, how: &str) {
+        for _ in 0..LAST_WORDS {
+            let Ok(report) = self.reports.try_recv() else { break };
+            self.desk.handle_report(now(), Report::decode(&report));
+        }
+        self.desk.handle_exit(now(), worker, how);
+    }
+
+    fn look_at_peers(&mut self) {
+        let peers: HashSet<_> = self.orders.peers().into_iter().map(|peer| peer.id).collect();
+        let joined = peers.difference(&self.peers).count();
+        let lost = self.peers.difference(&peers).count();
+        if joined + lost > 0 {
+            self.peers = peers;
+            self.desk.handle_peers(now(), joined, lost);
+        }
+    }
+
+    /// Who has done what, as far as it is known before anything is read back.
+    fn settle(&self) -> Summary {
+        let (duplicates, resent) = self.desk.repeats();
+        let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
+        for worker in self.desk.workers() {
+            rows.entry(worker).or_default();
+        }
+        let copies = self.in_place.len();
+        let mut summary = Summary { duplicates, resent, copies, ..Summary::default() };
+        for (job, plan) in self.desk.jobs().iter().zip(&self.setup.plans) {
+            match &job.state {
+                State::Done(Outcome { worker, copied, .. }) => {
+                    let row = rows.entry(worker).or_default();
+                    row.jobs += 1;
+                    row.files += copied.files;
+                    row.bytes += copied.bytes;
+                    row.took += copied.took;
+                }
+                State::Failed(text) => {
+                    summary.failures.push(Failure { folder: plan.name.clone(), text: text.clone() });
+                }
+                State::Open | State::Accepted => unreachable!("the desk is over"),
+            }
+        }
+        let name = |worker: &str| if worker.is_empty() { "(no name)" } else { worker }.to_owned();
+        summary.workers = rows.into_iter().map(|(worker, row)| Row { worker: name(worker), ..row }).collect();
+        summary.trouble = self.desk.trouble().map(ToString::to_string);
+        summary
+    }
+
+    /// Reads every new backup, compares it with what its worker has reported, and archives it.
+    async fn archive(&mut self, summary: &mut Summary) {
+        for (id, plan) in self.setup.plans.iter().enumerate() {
+            let State::Done(outcome) = &self.desk.jobs()[id].state else { continue };
+            if !self.in_place.contains(&id) {
+                continue;
+            }
+            let (backup, into) = (self.setup.store.backup(&plan.name), self.setup.archive.join(&plan.name));
+            let (digest, today) = (outcome.copied.digest.clone(), self.setup.today);
+            let archived = tokio::select! {
+                archived = spawn_blocking(move || second_stage(&backup, &digest, &into, today)) => archived,
+                () = self.interrupt.next() => Ok(Err("interrupted".into())),
+            };
+            let folder = plan.name.clone();
+            match archived.unwrap_or_else(|panic| Err(panic.to_string())) {
+                Ok(Archived { kind, files, bytes, tar }) => {
+                    summary.digests_agree += 1;
+                    self.show.tell(&Event::Archived { folder, kind: kind.name(), files, bytes, file: tar });
+                }
+                Err(text) => {
+                    self.show.tell(&Event::NotArchived { folder: folder.clone(), text: text.clone() });
+                    summary.failures.push(Failure { folder, text });
+                }
+            }
+        }
+    }
+}
+
+fn second_stage(backup: &Path, digest: &str, into: &PathBuf, today: time::Date) -> Result<Archived, String> {
+    let tree = Tree::read(backup).map_err(|fault| fault.to_string())?;
+    if !digest.is_empty() && tree.digest() != digest {
+        return Err(format!("{}: not what the worker says it has copied", backup.display()));
+    }
+    archive(backup, &tree, into, today).map_err(|fault| fault.to_string())
+}
+
+/// Where to connect to what is bound here, from this machine.
+fn near(bound: &Endpoint) -> String {
+    match bound {
+        Endpoint::Tcp { host, port } if host == "*" || host == "0.0.0.0" => format!("tcp://127.0.0.1:{port}"),
+        other => other.to_string(),
+    }
+}
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+const NONE: std::time::Duration = std::time::Duration::ZERO;
+/// Reports read before a worker is declared dead.
+const LAST_WORDS: usize = 1000;
+
+#[cfg(test)]
+mod tests;

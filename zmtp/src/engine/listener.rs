@@ -1,0 +1,94 @@
+//! A `bind`: accept, shake hands, serve.
+//!
+//! A peer is nobody until its handshake is done: before that it has no pipe, no place in any routing, and no more
+//! memory than its connection's buffer.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::{Settings, Traffic, shake};
+use crate::endpoint::Endpoint;
+use crate::monitor::Event;
+use crate::pipe::{Origin, Port};
+
+/// Accepts peers until `stop`.
+pub(crate) async fn run(
+    listener: TcpListener,
+    endpoint: Endpoint,
+    port: Arc<dyn Port>,
+    settings: Settings,
+    stop: CancellationToken,
+) {
+    port.report(Event::Listening { endpoint: endpoint.clone() });
+    let mut pause = FIRST_PAUSE;
+    while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
+        match accepted {
+            Ok((io, address)) => {
+                pause = FIRST_PAUSE;
+                // Small messages must not wait for acknowledgements of earlier ones.
+                let _ = io.set_nodelay(true);
+                let address = address.to_string();
+                port.report(Event::Accepted { endpoint: endpoint.clone(), address: address.clone() });
+                let origin = Origin { endpoint: endpoint.clone(), accepted: true };
+                tokio::spawn(serve(
+                    io,
+                    Some(address),
+                    origin,
+                    Arc::clone(&port),
+                    settings.clone(),
+                    stop.clone(),
+                ));
+            }
+            // A peer that gave up while it waited in line is no trouble of ours.
+            Err(error) if is_about_one_peer(&error) => {}
+            // Out of descriptors or memory: others may give some back. Never spin, never give up.
+            Err(error) => {
+                port.report(Event::AcceptFailed { endpoint: endpoint.clone(), error: Arc::new(error) });
+                if stop.run_until_cancelled(sleep(pause)).await.is_none() {
+                    break;
+                }
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+    drop(listener);
+    port.report(Event::Closed { endpoint });
+}
+
+/// Serves one connection to its end. Until the handshake is done `stop` ends it; after that its pipe does.
+pub(crate) async fn serve<S>(
+    mut io: S,
+    address: Option<String>,
+    origin: Origin,
+    port: Arc<dyn Port>,
+    settings: Settings,
+    stop: CancellationToken,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (wire, remote) = match stop.run_until_cancelled(shake(&mut io, &settings)).await {
+        None => return,
+        Some(Ok(ready)) => ready,
+        Some(Err(cause)) => {
+            port.report(Event::HandshakeFailed { endpoint: origin.endpoint, cause, retry: false });
+            return;
+        }
+    };
+    if let Some(id) = port.join(None, &origin, &remote, address) {
+        Traffic::new(&mut io, wire, &*port, id, &settings).run().await;
+    }
+}
+
+fn is_about_one_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);

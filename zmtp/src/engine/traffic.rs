@@ -1,0 +1,228 @@
+//! A connection after READY: batches of messages out, chunks of messages in.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+use tokio_util::io::poll_read_buf;
+
+use super::Settings;
+use super::watch::Watch;
+use crate::monitor::Cause;
+use crate::peer::PeerId;
+use crate::pipe::{Batch, Port, Taken};
+use crate::wire::{Connection, Event};
+
+/// Moves messages between a stream and a pipe until one of them ends.
+///
+/// It writes when its sender has nothing more to say right now: a push wakes it, and it runs when the sending task
+/// waits or yields. That is the natural batch, for latency and for throughput.
+pub(crate) struct Traffic<'a, S> {
+    io: &'a mut S,
+    wire: Connection,
+    port: &'a dyn Port,
+    id: PeerId,
+    /// Being written.
+    batch: Batch,
+    /// Bytes of the protocol itself that are being written, and how far. They go between batches.
+    control: Vec<u8>,
+    control_at: usize,
+    /// How many messages may be delivered.
+    room: usize,
+    /// Octets read, with a bonus for each chunk of whole messages; octets written.
+    progress_in: u64,
+    progress_out: u64,
+    slow_reader: Watch,
+    slow_writer: Watch,
+    least_in: u64,
+    is_over: bool,
+}
+
+/// Whether a direction may go on at once.
+enum Step {
+    Progress,
+    Wait,
+}
+
+impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
+    pub(crate) fn new(
+        io: &'a mut S,
+        wire: Connection,
+        port: &'a dyn Port,
+        id: PeerId,
+        settings: &Settings,
+    ) -> Self {
+        let progress = settings.progress;
+        Self {
+            io,
+            wire,
+            port,
+            id,
+            batch: Batch::default(),
+            control: Vec::new(),
+            control_at: 0,
+            room: 0,
+            progress_in: 0,
+            progress_out: 0,
+            slow_reader: Watch::new(STALL, 1),
+            slow_writer: Watch::new(progress.every, progress.bytes),
+            least_in: progress.bytes,
+            is_over: false,
+        }
+    }
+
+    /// Runs until the connection ends, and tells the socket.
+    pub(crate) async fn run(mut self) {
+        let cause = poll_fn(|cx| self.poll(cx)).await;
+        if self.is_over && self.progress_out > 0 {
+            self.say_goodbye().await;
+        }
+        self.port.part(self.id, self.batch, cause);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Cause> {
+        match self.turns(cx) {
+            Ok(pending) => pending,
+            Err(cause) => Poll::Ready(cause),
+        }
+    }
+
+    /// Writes and reads by turns. After a number of them the task lets others run, whatever the peer does.
+    fn turns(&mut self, cx: &mut Context<'_>) -> Result<Poll<Cause>, Cause> {
+        for _ in 0..TURNS {
+            let wrote = self.write(cx)?;
+            let read = self.read(cx)?;
+            if let (Step::Wait, Step::Wait) = (wrote, read) {
+                if self.wire.wants_transmit() && self.batch.is_empty() && self.control.is_empty() {
+                    continue;
+                }
+                return self.look_at_the_clock(cx).map(|()| Poll::Pending);
+            }
+        }
+        cx.waker().wake_by_ref();
+        Ok(Poll::Pending)
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<Step, Cause> {
+        if self.batch.is_empty() && self.control.is_empty() {
+            self.control = self.wire.transmit().unwrap_or_default();
+            self.control_at = 0;
+        }
+        if self.batch.is_empty() && self.control.is_empty() {
+            match self.port.take(self.id, &mut self.batch, usize::MAX, cx) {
+                Taken::Some => {}
+                Taken::Nothing => return Ok(Step::Wait),
+                Taken::Over => {
+                    self.is_over = true;
+                    return Err(Cause::Closed);
+                }
+                Taken::EndNow => return Err(Cause::Closed),
+            }
+        }
+        let written = match self.poll_write(cx) {
+            Poll::Ready(written) => written.map_err(broken)?,
+            Poll::Pending if self.port.must_end(self.id, cx) => return Err(Cause::Closed),
+            Poll::Pending => return Ok(Step::Wait),
+        };
+        if written == 0 {
+            return Err(broken(io::ErrorKind::WriteZero.into()));
+        }
+        self.progress_out += written as u64;
+        if self.control.is_empty() {
+            self.batch.advance(written);
+        } else {
+            self.control_at += written;
+            if self.control_at >= self.control.len() {
+                self.control = Vec::new();
+            }
+        }
+        Ok(Step::Progress)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let io = Pin::new(&mut *self.io);
+        if !self.control.is_empty() {
+            return io.poll_write(cx, &self.control[self.control_at..]);
+        }
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let filled = self.batch.slices(&mut slices);
+        io.poll_write_vectored(cx, &slices[..filled])
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>) -> Result<Step, Cause> {
+        if self.room == 0 {
+            self.room = self.port.room(self.id, cx);
+            if self.room == 0 {
+                return Ok(Step::Wait);
+            }
+        }
+        if let Some(Event::Messages(chunk)) = self.wire.poll_event(self.room)? {
+            self.progress_in += self.least_in;
+            self.room = self.port.deliver(self.id, chunk);
+            return Ok(Step::Progress);
+        }
+        match poll_read_buf(Pin::new(&mut *self.io), cx, self.wire.buffer()) {
+            Poll::Ready(Ok(0)) => Err(Cause::PeerClosed),
+            Poll::Ready(Ok(read)) => {
+                self.progress_in += read as u64;
+                self.wire.received(read);
+                Ok(Step::Progress)
+            }
+            Poll::Ready(Err(error)) => Err(broken(error)),
+            Poll::Pending => {
+                self.wire.release();
+                Ok(Step::Wait)
+            }
+        }
+    }
+
+    fn look_at_the_clock(&mut self, cx: &mut Context<'_>) -> Result<(), Cause> {
+        if self.slow_reader.is_late(!self.batch.is_empty(), self.progress_out, cx) {
+            self.port.stalled(self.id);
+        }
+        let unfinished = self.room > 0 && self.wire.is_mid_message();
+        if self.slow_writer.is_late(unfinished, self.progress_in, cx) {
+            return Err(Cause::TooSlow);
+        }
+        Ok(())
+    }
+
+    /// Closes our direction and waits a little for the peer to close its own: closing a stream with unread bytes in
+    /// it would make the system throw away what the peer has not read.
+    async fn say_goodbye(&mut self) {
+        let _ = timeout(GOODBYE, async {
+            self.io.shutdown().await?;
+            let mut ignored = vec![0; 8192];
+            while self.io.read(&mut ignored).await? > 0 {}
+            io::Result::Ok(())
+        })
+        .await;
+    }
+}
+
+impl<S> std::fmt::Debug for Traffic<'_, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Traffic").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+fn broken(error: io::Error) -> Cause {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Cause::PeerClosed,
+        _ => Cause::Io(Arc::new(error)),
+    }
+}
+
+/// Turns of writing and reading before other tasks get the thread: up to 1 MiB each way.
+const TURNS: usize = 16;
+/// I/O vectors of one write.
+const SLICES: usize = 64;
+/// After so long without taking anything, a peer no longer sets the pace of its senders.
+const STALL: Duration = Duration::from_millis(10);
+/// How long a peer may take to close its side after we closed ours.
+const GOODBYE: Duration = Duration::from_millis(500);

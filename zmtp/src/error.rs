@@ -1,0 +1,126 @@
+//! What can go wrong with a call. One type per operation, small enough to match on.
+//!
+//! Only your own mistakes and your own closing appear here. A peer that speaks nonsense is disconnected and shows up
+//! in [`monitor`](crate::Socket::monitor).
+
+use std::fmt;
+use std::io;
+
+use crate::endpoint::{Endpoint, EndpointError};
+use crate::message::Message;
+
+/// A message was not sent. It comes back with the error.
+pub struct SendError {
+    kind: SendErrorKind,
+    message: Box<Message>,
+}
+
+impl SendError {
+    pub(crate) fn new(kind: SendErrorKind, message: Message) -> Self {
+        Self { kind, message: Box::new(message) }
+    }
+
+    /// Why.
+    pub fn kind(&self) -> SendErrorKind {
+        self.kind
+    }
+
+    /// The message that was not sent.
+    pub fn into_message(self) -> Message {
+        *self.message
+    }
+}
+
+impl fmt::Debug for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendError").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.kind, f)
+    }
+}
+
+impl std::error::Error for SendError {}
+
+/// Why a message was not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendErrorKind {
+    /// The socket is closed.
+    #[error("the socket is closed")]
+    Closed,
+    /// No peer has room, or there is none. Only [`try_send`](crate::Socket::try_send) says so; `send` waits.
+    #[error("no peer has room for a message")]
+    Full,
+}
+
+/// Why no message was received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// The socket is closed.
+    #[error("the socket is closed")]
+    Closed,
+    /// No message is there. Only [`try_recv`](crate::Socket::try_recv) says so; `recv` waits.
+    #[error("no message is waiting")]
+    Empty,
+}
+
+/// Why a socket could not be bound.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The endpoint makes no sense.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The system refused: the port is taken, the address is not ours, the name does not resolve.
+    #[error("cannot bind to {endpoint}: {source}")]
+    Io {
+        /// Where.
+        endpoint: Endpoint,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Called outside of a tokio runtime.
+    #[error("bind needs a running tokio runtime; call it from async code or inside Runtime::enter")]
+    NoRuntime,
+}
+
+impl BindError {
+    /// The system's kind of error, if it was the system that refused.
+    pub fn io_kind(&self) -> Option<io::ErrorKind> {
+        match self {
+            Self::Io { source, .. } => Some(source.kind()),
+            _ => None,
+        }
+    }
+}
+
+/// Why a connection could not even be begun. What happens on the way is no error of `connect`; see
+/// [`monitor`](crate::Socket::monitor).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The endpoint makes no sense, or cannot be dialled.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// Called outside of a tokio runtime.
+    #[error("connect needs a running tokio runtime; call it from async code or inside Runtime::enter")]
+    NoRuntime,
+}
+
+/// A socket closed with messages that nobody took within its linger time. They are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{messages} messages ({bytes} octets) were discarded when the socket closed; a longer linger gives peers more time"
+)]
+#[non_exhaustive]
+pub struct Unsent {
+    /// Whole messages.
+    pub messages: usize,
+    /// Their octets on the wire.
+    pub bytes: usize,
+}

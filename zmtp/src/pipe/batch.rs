@@ -1,0 +1,291 @@
+//! What an engine has taken out of a pipe and is writing.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::Bytes;
+
+use super::{Outbound, SPARES};
+use crate::wire::{Chunk, Header};
+
+/// Segments in the order of the wire, and how far they were written.
+///
+/// Segments stay until all of them are written: what a lost connection did not take whole goes back to the pipe.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    segments: VecDeque<Segment>,
+    /// Segments before this one are written,
+    front: usize,
+    /// and this much of it.
+    offset: usize,
+    /// Octets that are not written.
+    left: usize,
+}
+
+/// Some wire bytes of a pipe.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) data: Data,
+    /// Messages that end in it.
+    pub(crate) messages: usize,
+    /// Whether a message ends where it ends.
+    pub(crate) whole: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum Data {
+    /// Frames, one after the other; the last may lack its body, which is the next segment.
+    Arena(Vec<u8>),
+    /// One large body.
+    Shared(Bytes),
+}
+
+impl Batch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.left == 0
+    }
+
+    pub(crate) fn messages(&self) -> usize {
+        self.segments.iter().map(|segment| segment.messages).sum()
+    }
+
+    pub(super) fn push(&mut self, segment: Segment) {
+        self.left += segment.len();
+        self.segments.push_back(segment);
+    }
+
+    /// Fills `slices` with what comes next, and says how many it filled.
+    pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut skip = self.offset;
+        let segments = self.segments.range(self.front.min(self.segments.len())..);
+        slices
+            .iter_mut()
+            .zip(segments)
+            .map(|(slice, segment)| *slice = IoSlice::new(&segment.octets()[std::mem::take(&mut skip)..]))
+            .count()
+    }
+
+    /// Notes that `written` octets more have gone out.
+    pub(crate) fn advance(&mut self, written: usize) {
+        self.left -= written;
+        self.offset += written;
+        while let Some(segment) = self.segments.get(self.front).filter(|segment| self.offset >= segment.len())
+        {
+            self.offset -= segment.len();
+            self.front += 1;
+        }
+    }
+
+    /// Empties a batch that is written; its buffers go to `spares`.
+    pub(super) fn recycle(&mut self, spares: &mut Vec<Vec<u8>>) {
+        debug_assert!(self.is_empty());
+        for segment in self.segments.drain(..) {
+            if let Data::Arena(mut buffer) = segment.data
+                && buffer.capacity() == Outbound::SEGMENT
+                && spares.len() < SPARES
+            {
+                buffer.clear();
+                spares.push(buffer);
+            }
+        }
+        (self.front, self.offset) = (0, 0);
+    }
+
+    /// The messages that were not wholly written. The peer cannot have been given the first of them, so it is sent
+    /// again from its beginning.
+    pub(crate) fn unwritten(mut self) -> VecDeque<Segment> {
+        let done: usize = self.segments.range(..self.front).map(Segment::len).sum::<usize>() + self.offset;
+        let (mut segment, mut at) = (0, 0);
+        let mut passed = 0;
+        // The walk goes from message to message and stops before the one that `done` falls into.
+        while passed < done {
+            let (next, offset, size) = self.skip_message(segment, at);
+            if size == 0 || passed + size > done {
+                break;
+            }
+            (segment, at) = (next, offset);
+            passed += size;
+        }
+        if self.segments.get(segment).is_some_and(|here| at >= here.len()) {
+            (segment, at) = (segment + 1, 0);
+        }
+        self.segments.drain(..segment);
+        if at > 0
+            && let Some(Segment { data: Data::Arena(buffer), messages, .. }) = self.segments.front_mut()
+        {
+            *messages -= count_ends(&buffer[..at]);
+            buffer.drain(..at);
+        }
+        self.segments
+    }
+
+    /// Where the message at this place ends, and how many octets that is away.
+    fn skip_message(&self, mut segment: usize, mut at: usize) -> (usize, usize, usize) {
+        let mut passed = 0;
+        loop {
+            while self.segments.get(segment).is_some_and(|here| at >= here.len()) {
+                (segment, at) = (segment + 1, 0);
+            }
+            let rest = self.segments.get(segment).map_or(&[][..], |here| &here.octets()[at..]);
+            let Ok(Some((header, size))) = Header::decode(rest) else {
+                return (segment, at, passed);
+            };
+            let len = header.len as usize;
+            passed += size + len;
+            at += size;
+            if len > rest.len() - size {
+                // The body is the next segment.
+                (segment, at) = (segment + 1, len);
+            } else {
+                at += len;
+            }
+            if !header.more {
+                return (segment, at, passed);
+            }
+        }
+    }
+
+    /// The batch as received messages, for a peer in the same process.
+    pub(crate) fn into_chunk(self) -> Chunk {
+        let messages = self.messages();
+        let pieces = self.segments.into_iter().map(|segment| match segment.data {
+            Data::Arena(buffer) => Bytes::from(buffer),
+            Data::Shared(body) => body,
+        });
+        Chunk::new(pieces.collect(), messages)
+    }
+}
+
+impl Segment {
+    pub(crate) fn len(&self) -> usize {
+        self.octets().len()
+    }
+
+    /// Keeps the frames up to the end of message number `messages`, and returns the rest. There are more.
+    pub(super) fn split_after(&mut self, messages: usize) -> Self {
+        let Data::Arena(buffer) = &mut self.data else {
+            unreachable!("one large body does not end two messages");
+        };
+        let end = nth_end(buffer, messages);
+        let rest = Self {
+            data: Data::Arena(buffer.split_off(end)),
+            messages: self.messages - messages,
+            whole: self.whole,
+        };
+        (self.messages, self.whole) = (messages, true);
+        rest
+    }
+
+    fn octets(&self) -> &[u8] {
+        match &self.data {
+            Data::Arena(buffer) => buffer,
+            Data::Shared(body) => body,
+        }
+    }
+}
+
+/// How many messages end within these frames. A body that is cut off ends elsewhere.
+fn count_ends(mut frames: &[u8]) -> usize {
+    let mut ends = 0;
+    while let Ok(Some((header, size))) = Header::decode(frames) {
+        let Some(rest) = frames.get(size + header.len as usize..) else { break };
+        ends += usize::from(!header.more);
+        frames = rest;
+    }
+    ends
+}
+
+/// Where message number `messages`, counted from 1, ends within these frames.
+fn nth_end(frames: &[u8], mut messages: usize) -> usize {
+    let mut at = 0;
+    while messages > 0
+        && let Ok(Some((header, size))) = Header::decode(&frames[at..])
+    {
+        at += size + header.len as usize;
+        messages -= usize::from(!header.more);
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+
+    fn batch(messages: &[Message]) -> Batch {
+        let mut out = Outbound::new(usize::MAX, usize::MAX);
+        messages.iter().for_each(|message| out.push(message, &mut Vec::new()));
+        let mut batch = Batch::default();
+        out.take(&mut batch, usize::MAX);
+        batch
+    }
+
+    /// R37-SOCK-06 and sockets that outlive connections: after any number of octets, exactly the messages that were
+    /// not wholly written are left.
+    #[test]
+    fn after_a_cut_anywhere_the_messages_that_were_not_wholly_written_remain() {
+        let sent = [
+            Message::from("a"),
+            Message::new("b").with("bb").with(""),
+            Message::from(vec![1; 3000]),
+            Message::new("c").with(vec![2; 2100]).with("d"),
+            Message::from(vec![3; 1000]),
+            Message::new(vec![4; 2500]).with(vec![5; 2500]),
+            Message::from(""),
+        ];
+        let ends: Vec<usize> = sent
+            .iter()
+            .scan(0, |at, message| {
+                *at += message.frames().map(|frame| Header::size(frame.len()) + frame.len()).sum::<usize>();
+                Some(*at)
+            })
+            .collect();
+        let total = *ends.last().unwrap();
+        for cut in 0..=total {
+            let mut batch = batch(&sent);
+            let mut written = 0;
+            while written < cut {
+                let step = (cut - written).min(997);
+                batch.advance(step);
+                written += step;
+            }
+            let left = batch.unwritten();
+            let mut again = Outbound::new(usize::MAX, usize::MAX);
+            again.restore(left);
+            let expected = &sent[ends.iter().filter(|end| **end <= cut).count()..];
+            assert_eq!(again.messages(), expected.len(), "cut {cut}");
+            let mut batch = Batch::default();
+            again.take(&mut batch, usize::MAX);
+            let mut chunk = batch.into_chunk();
+            let got: Vec<_> = std::iter::from_fn(|| chunk.next_message()).collect();
+            assert_eq!(got, expected, "cut {cut}");
+        }
+    }
+
+    #[test]
+    fn the_slices_are_the_wire_bytes_from_where_the_last_write_stopped() {
+        let sent = [Message::from("abc"), Message::from(vec![9; 4000]), Message::from("xyz")];
+        let mut batch = batch(&sent);
+        let mut wire = Vec::new();
+        while !batch.is_empty() {
+            let mut slices = [IoSlice::new(&[]); 2];
+            let filled = batch.slices(&mut slices);
+            let some: Vec<u8> = slices[..filled].iter().flat_map(|slice| slice.to_vec()).take(700).collect();
+            batch.advance(some.len());
+            wire.extend(some);
+        }
+        let mut chunk = Chunk::new([Bytes::from(wire)].into(), 3);
+        assert_eq!(std::iter::from_fn(|| chunk.next_message()).collect::<Vec<_>>(), sent);
+    }
+
+    #[test]
+    fn buffers_of_full_size_come_back_as_spares() {
+        let mut batch = batch(&vec![Message::from(vec![0; 1000]); 200]);
+        let all = batch.left;
+        batch.advance(all);
+        let mut spares = Vec::new();
+        batch.recycle(&mut spares);
+        assert!(!spares.is_empty() && spares.len() <= SPARES);
+        assert!(spares.iter().all(|spare| spare.is_empty() && spare.capacity() == Outbound::SEGMENT));
+    }
+}

@@ -1,0 +1,69 @@
+//! How an engine sees the socket it serves.
+
+use std::fmt::Debug;
+use std::task::Context;
+
+use super::{Batch, Origin};
+use crate::monitor::{Cause, Event};
+use crate::peer::PeerId;
+use crate::wire::{Chunk, Remote};
+
+/// The socket, as its engines know it. Each call takes the socket's lock once and is made per batch, never per
+/// message. Engines are compiled once for all patterns.
+pub(crate) trait Port: Debug + Send + Sync {
+    /// A pipe for a peer that is being dialled: it queues before the peer exists (R30-PUSH-05). `None` when the
+    /// socket is closing.
+    fn open(&self, origin: Origin) -> Option<PeerId>;
+
+    /// A peer has finished its handshake. Without an `id` it came in through a listener and gets a pipe now; until
+    /// this moment the socket did not know of it. `None` when the pipe or the socket is closing.
+    fn join(
+        &self,
+        id: Option<PeerId>,
+        origin: &Origin,
+        remote: &Remote,
+        address: Option<String>,
+    ) -> Option<PeerId>;
+
+    /// Moves outgoing messages into the empty `batch`: a batchful, and at most `limit` messages. Without any,
+    /// registers to be woken.
+    fn take(&self, id: PeerId, batch: &mut Batch, limit: usize, cx: &Context<'_>) -> Taken;
+
+    /// Whether the pipe must end at once; else registers to be woken when that changes.
+    fn must_end(&self, id: PeerId, cx: &Context<'_>) -> bool;
+
+    /// Whether nothing is left to be done: the pipe is ending and empty, or must end at once. Else registers.
+    fn is_over(&self, id: PeerId, cx: &Context<'_>) -> bool;
+
+    /// How many incoming messages there is room for. Without any, registers to be woken.
+    fn room(&self, id: PeerId, cx: &Context<'_>) -> usize;
+
+    /// Hands over messages, no more than there was room for, and says how much room is left.
+    fn deliver(&self, id: PeerId, chunk: Chunk) -> usize;
+
+    /// The peer has not taken anything for a while: patient senders may now fill its pipe to the high-water mark.
+    fn stalled(&self, id: PeerId);
+
+    /// A connection that was up has ended. What `batch` holds goes back to the pipe. A dialled peer's pipe waits for
+    /// the next connection, an accepted one's goes with it.
+    fn part(&self, id: PeerId, batch: Batch, cause: Cause);
+
+    /// Nobody serves the pipe any more: what it holds is discarded and counted.
+    fn remove(&self, id: PeerId);
+
+    /// Tells the monitors.
+    fn report(&self, event: Event);
+}
+
+/// What [`Port::take`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// The batch has something.
+    Some,
+    /// There is nothing to write.
+    Nothing,
+    /// There is nothing to write and never will be: say goodbye.
+    Over,
+    /// End at once, whatever is queued.
+    EndNow,
+}

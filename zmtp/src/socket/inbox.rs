@@ -1,0 +1,101 @@
+//! What the receiver has taken out of the pipes: chunks of several peers, worked off message by message in turn.
+//!
+//! This half of fair-queueing belongs to the receiving task alone, so taking a message needs no lock.
+
+use std::collections::VecDeque;
+
+use crate::message::Message;
+use crate::peer::PeerId;
+use crate::wire::Chunk;
+
+/// Messages in the receiver's hands.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    /// Peers with messages left; the front one is next.
+    ring: VecDeque<Held>,
+    /// Peers whose messages are used up, to be given back to the socket.
+    spent: VecDeque<PeerId>,
+    /// An empty list for the next peer, so that none is allocated.
+    list: VecDeque<Chunk>,
+}
+
+#[derive(Debug)]
+struct Held {
+    peer: PeerId,
+    chunk: Chunk,
+    more: VecDeque<Chunk>,
+}
+
+impl Inbox {
+    /// Takes the next message; each peer gives one, then it is the next one's turn.
+    #[inline]
+    pub(crate) fn next_message(&mut self) -> Option<Message> {
+        loop {
+            let held = self.ring.front_mut()?;
+            if let Some(message) = held.chunk.next_message() {
+                if self.ring.len() > 1 {
+                    self.ring.rotate_left(1);
+                }
+                return Some(message);
+            }
+            self.next_chunk();
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ring.is_empty()
+    }
+
+    /// A peer whose messages are used up.
+    pub(crate) fn next_spent(&mut self) -> Option<PeerId> {
+        self.spent.pop_front()
+    }
+
+    /// Takes a peer into the round with the chunks that `take` puts into an empty list.
+    pub(crate) fn hold(&mut self, peer: PeerId, take: impl FnOnce(&mut VecDeque<Chunk>)) {
+        let mut more = std::mem::take(&mut self.list);
+        take(&mut more);
+        let chunk = more.pop_front().unwrap_or_default();
+        self.ring.push_back(Held { peer, chunk, more });
+    }
+
+    #[cold]
+    fn next_chunk(&mut self) {
+        let Some(held) = self.ring.front_mut() else { return };
+        if let Some(next) = held.more.pop_front() {
+            held.chunk = next;
+        } else if let Some(held) = self.ring.pop_front() {
+            self.spent.push_back(held.peer);
+            self.list = held.more;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk(text: &str) -> Chunk {
+        let wire: Vec<u8> = text.bytes().flat_map(|octet| [0, 1, octet]).collect();
+        Chunk::new([wire.into()].into(), text.len())
+    }
+
+    fn peer(index: u32) -> PeerId {
+        PeerId { index, generation: 0 }
+    }
+
+    #[test]
+    fn peers_give_one_message_each_in_turn_and_are_given_back_when_used_up() {
+        let mut inbox = Inbox::default();
+        for (index, texts) in [&["aa", "a"][..], &["b"], &["cc"]].into_iter().enumerate() {
+            inbox.hold(peer(index as u32), |list| list.extend(texts.iter().map(|text| chunk(text))));
+        }
+        let order: String = std::iter::from_fn(|| inbox.next_message())
+            .map(|message| char::from(message.first()[0]))
+            .collect();
+        assert_eq!(order, "abcaca");
+        assert!(inbox.is_empty());
+        let spent: Vec<_> = std::iter::from_fn(|| inbox.next_spent()).collect();
+        assert_eq!(spent, [peer(1), peer(2), peer(0)]);
+    }
+}

@@ -1,0 +1,180 @@
+//! Between two sockets of one process: the outgoing pipe of one is poured into the incoming pipe of the other, batch
+//! by batch. No bytes are copied and no protocol is spoken; what the handshake would have checked is checked here.
+//!
+//! Names are known process-wide. A connect may come before the bind. When the binder closes, the connecter's pipe
+//! ends for good.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::Settings;
+use crate::monitor::{Cause, Event};
+use crate::peer::PeerId;
+use crate::pipe::{Batch, Origin, Port, Taken};
+use crate::sync::{Mutex, lock};
+use crate::wire::{Incompatible, Metadata, Remote, SocketType, Version};
+
+/// Gives a name to a socket, and joins it with those who wait for that name. `stop` takes the name back.
+pub(crate) fn bind(
+    name: &str,
+    port: Arc<dyn Port>,
+    settings: Settings,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    let bound = Bound { port, socket_type: settings.config.socket_type, stop };
+    let mut names = lock(&NAMES);
+    let entry = names.entry(name.to_owned()).or_default();
+    if entry.bound.as_ref().is_some_and(|other| !other.stop.is_cancelled()) {
+        return Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            "another socket of this process is bound to this name",
+        ));
+    }
+    for waiting in entry.waiting.drain(..) {
+        // One that no longer waits does not matter.
+        let _ = waiting.send(bound.clone());
+    }
+    let (stop, name) = (bound.stop.clone(), name.to_owned());
+    bound.port.report(Event::Listening { endpoint: crate::Endpoint::Inproc { name: name.clone() } });
+    entry.bound = Some(bound);
+    drop(names);
+    tokio::spawn(async move {
+        stop.cancelled().await;
+        forget(&name);
+    });
+    Ok(())
+}
+
+/// Joins a pipe with the socket of this name, now or when there is one.
+pub(crate) async fn connect(
+    name: String,
+    origin: Origin,
+    id: PeerId,
+    port: Arc<dyn Port>,
+    settings: Settings,
+) {
+    let mut binder = find(&name);
+    let found = poll_fn(|cx| {
+        if port.is_over(id, cx) {
+            return Poll::Ready(None);
+        }
+        Pin::new(&mut binder).poll(cx).map(Result::ok)
+    });
+    if let Some(bound) = found.await {
+        join(bound, &origin, id, &port, settings.config.socket_type).await;
+    }
+    port.remove(id);
+}
+
+async fn join(bound: Bound, origin: &Origin, id: PeerId, port: &Arc<dyn Port>, ours: SocketType) {
+    let theirs = bound.socket_type;
+    let endpoint = origin.endpoint.clone();
+    if !ours.goes_with(theirs) {
+        let wrong = Incompatible::SocketType { theirs: theirs.to_string(), ours: ours.as_str() };
+        let cause = Cause::Wire(wrong.into());
+        port.report(Event::HandshakeFailed { endpoint, cause, retry: false });
+        return;
+    }
+    let accepted = Origin { endpoint, accepted: true };
+    let Some(other) = bound.port.join(None, &accepted, &remote(ours), None) else { return };
+    if port.join(Some(id), origin, &remote(theirs), None).is_none() {
+        bound.port.part(other, Batch::default(), Cause::PeerClosed);
+        return;
+    }
+    let mut there = Direction { from: (&**port, id), to: (&*bound.port, other), batch: Batch::default() };
+    let mut back = Direction { from: (&*bound.port, other), to: (&**port, id), batch: Batch::default() };
+    let here_ended = poll_fn(|cx| {
+        if let Poll::Ready(()) = there.poll(cx) {
+            return Poll::Ready(true);
+        }
+        back.poll(cx).map(|()| false)
+    })
+    .await;
+    let (here, over_there) =
+        if here_ended { (Cause::Closed, Cause::PeerClosed) } else { (Cause::PeerClosed, Cause::Closed) };
+    port.part(id, Batch::default(), here);
+    bound.port.part(other, Batch::default(), over_there);
+}
+
+/// From one pipe into another.
+struct Direction<'a> {
+    from: (&'a dyn Port, PeerId),
+    to: (&'a dyn Port, PeerId),
+    batch: Batch,
+}
+
+impl Direction<'_> {
+    /// Pours as much as there is room for. Ready when the source has ended.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let ((from, id), (to, other)) = (self.from, self.to);
+        loop {
+            let room = to.room(other, cx);
+            if room == 0 {
+                return if from.is_over(id, cx) { Poll::Ready(()) } else { Poll::Pending };
+            }
+            match from.take(id, &mut self.batch, room, cx) {
+                Taken::Some => drop(to.deliver(other, std::mem::take(&mut self.batch).into_chunk())),
+                Taken::Nothing => return Poll::Pending,
+                Taken::Over | Taken::EndNow => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
+fn remote(socket_type: SocketType) -> Remote {
+    let metadata = Metadata::new(socket_type, Bytes::new());
+    Remote { version: Version::V3_1, socket_type: Some(socket_type), identity: Bytes::new(), metadata }
+}
+
+/// The socket of this name, once there is one.
+fn find(name: &str) -> oneshot::Receiver<Bound> {
+    let (sender, receiver) = oneshot::channel();
+    let mut names = lock(&NAMES);
+    let entry = names.entry(name.to_owned()).or_default();
+    match entry.bound.as_ref().filter(|bound| !bound.stop.is_cancelled()) {
+        Some(bound) => drop(sender.send(bound.clone())),
+        None => {
+            entry.waiting.retain(|waiting| !waiting.is_closed());
+            entry.waiting.push(sender);
+        }
+    }
+    receiver
+}
+
+fn forget(name: &str) {
+    let mut names = lock(&NAMES);
+    let Some(entry) = names.get_mut(name) else { return };
+    if entry.bound.as_ref().is_some_and(|bound| bound.stop.is_cancelled()) {
+        let bound = entry.bound.take();
+        if entry.waiting.is_empty() {
+            names.remove(name);
+        }
+        drop(names);
+        if let Some(bound) = bound {
+            bound.port.report(Event::Closed { endpoint: crate::Endpoint::Inproc { name: name.to_owned() } });
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    bound: Option<Bound>,
+    waiting: Vec<oneshot::Sender<Bound>>,
+}
+
+#[derive(Debug, Clone)]
+struct Bound {
+    port: Arc<dyn Port>,
+    socket_type: SocketType,
+    stop: CancellationToken,
+}
+
+static NAMES: LazyLock<Mutex<HashMap<String, Entry>>> = LazyLock::new(Mutex::default);

@@ -1,0 +1,155 @@
+//! A run of whole messages as they stand on the wire, and the parser that takes them out one by one.
+//!
+//! This is how messages wait: as bytes, hundreds at a time, not as a queue of objects. The scanner has checked the
+//! bytes of a peer before they become a chunk; the encoder wrote those of our own sockets.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::frame::Header;
+use crate::message::{Frame, Message};
+
+/// Whole messages as wire bytes.
+///
+/// Invariant: the pieces, one after the other, are exactly `messages` messages without a command among them. A
+/// header is never split between pieces, and a body either follows its header in the same piece or is exactly the
+/// next piece.
+#[derive(Debug, Clone, Default)]
+pub struct Chunk {
+    front: Bytes,
+    /// How much of `front` was parsed.
+    at: usize,
+    rest: VecDeque<Bytes>,
+    messages: usize,
+    size: usize,
+}
+
+impl Chunk {
+    /// Whoever calls this vouches for the invariant.
+    pub(crate) fn new(mut pieces: VecDeque<Bytes>, messages: usize) -> Self {
+        let size = pieces.iter().map(Bytes::len).fold(0, usize::saturating_add);
+        let front = pieces.pop_front().unwrap_or_default();
+        Self { front, at: 0, rest: pieces, messages, size }
+    }
+
+    /// Messages that are still to be taken.
+    pub fn messages(&self) -> usize {
+        self.messages
+    }
+
+    /// Octets of memory the chunk holds on to, headers included, taken messages too.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Takes the next message. Bodies up to [`Frame::INLINE`] octets are copied into it without an allocation.
+    #[inline]
+    pub fn next_message(&mut self) -> Option<Message> {
+        if let Some([0, len, body @ ..]) = self.front.get(self.at..) {
+            let len = usize::from(*len);
+            if len <= Frame::INLINE {
+                // Beyond `len` the fixed-size copy reads what belongs to the next message; it is not looked at.
+                let frame = match body.first_chunk() {
+                    Some(octets) => Frame::prefix(octets, len),
+                    None => Frame::copy(body.get(..len)?),
+                };
+                self.at = self.at.saturating_add(len).saturating_add(2);
+                self.messages = self.messages.saturating_sub(1);
+                return Some(Message::new(frame));
+            }
+        }
+        self.next_long()
+    }
+
+    /// Any message: of several frames, of long ones, at the border of two pieces.
+    fn next_long(&mut self) -> Option<Message> {
+        let (mut more, first) = self.next_frame()?;
+        let mut message = Message::new(first);
+        while more {
+            let frame;
+            (more, frame) = self.next_frame()?;
+            message = message.with(frame);
+        }
+        self.messages = self.messages.saturating_sub(1);
+        Some(message)
+    }
+
+    fn next_frame(&mut self) -> Option<(bool, Frame)> {
+        while self.at >= self.front.len() {
+            self.next_piece()?;
+        }
+        let (header, size) = Header::decode(self.front.get(self.at..)?).ok().flatten()?;
+        self.at = self.at.saturating_add(size);
+        let len = usize::try_from(header.len).ok()?;
+        if len > 0 && self.at == self.front.len() {
+            self.next_piece()?;
+        }
+        let end = self.at.checked_add(len)?;
+        let body = self.front.get(self.at..end)?;
+        let frame = if len <= COPIED || len.saturating_mul(PINNED) < self.front.len() {
+            Frame::copy(body)
+        } else {
+            Frame::from(self.front.slice(self.at..end))
+        };
+        self.at = end;
+        Some((header.more, frame))
+    }
+
+    fn next_piece(&mut self) -> Option<()> {
+        self.front = self.rest.pop_front()?;
+        self.at = 0;
+        Some(())
+    }
+}
+
+/// Bodies up to this size are copied: it costs no more than sharing, and the chunk can be freed.
+const COPIED: usize = 1024;
+
+/// A body that is shared may keep alive at most this many times its own size.
+const PINNED: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk(pieces: &[&[u8]], messages: usize) -> Chunk {
+        Chunk::new(pieces.iter().map(|piece| Bytes::copy_from_slice(piece)).collect(), messages)
+    }
+
+    #[test]
+    fn messages_come_out_in_order_and_then_none() {
+        let mut chunk = chunk(&[b"\0\x01a\0\0\x01\x01b\x01\0\0\x01c"], 3);
+        assert_eq!(chunk.next_message().unwrap(), "a");
+        assert_eq!(chunk.next_message().unwrap(), "");
+        assert_eq!(chunk.messages(), 1);
+        assert_eq!(chunk.next_message().unwrap(), Message::new("b").with("").with("c"));
+        assert_eq!((chunk.messages(), chunk.next_message()), (0, None));
+    }
+
+    #[test]
+    fn a_message_may_span_pieces_at_the_borders_of_frames_and_bodies() {
+        let body = [7; 5000];
+        let mut chunk = chunk(&[b"\x01\x01a", b"\0\0\x02\0\0\0\0\0\0\x13\x88", &body, b"\0\x01z"], 3);
+        assert_eq!(chunk.next_message().unwrap(), Message::new("a").with(""));
+        assert_eq!(chunk.next_message().unwrap(), body[..]);
+        assert_eq!(chunk.next_message().unwrap(), "z");
+        assert_eq!(chunk.next_message(), None);
+    }
+
+    #[test]
+    fn a_small_body_does_not_pin_a_large_chunk() {
+        let mut wire = Vec::new();
+        for len in [2000_u64, 40_000] {
+            Header { more: false, command: false, len }.encode(&mut wire);
+            wire.resize(wire.len() + len as usize, 1);
+        }
+        let wire = Bytes::from(wire);
+        let inside = wire.as_ptr_range();
+        let mut chunk = Chunk::new([wire.clone()].into(), 2);
+        let copied = chunk.next_message().unwrap();
+        let shared = chunk.next_message().unwrap();
+        assert!(!inside.contains(&copied.first().as_ptr()));
+        assert!(inside.contains(&shared.first().as_ptr()));
+    }
+}

@@ -1,0 +1,232 @@
+//! One connection, composed of its parts: bytes in, events and bytes out.
+
+use bytes::{Bytes, BytesMut};
+
+use super::buffer::Buffer;
+use super::chunk::Chunk;
+use super::command::Command;
+use super::error::{Denied, Error, Misbehaved, printable};
+use super::greeting::Version;
+use super::handshake::Handshake;
+use super::metadata::Metadata;
+use super::scanner::{Scanner, Stop};
+use super::socket_type::SocketType;
+
+/// The protocol state of one connection. Both sides of a connection are alike.
+///
+/// Drive it in a loop: write out what [`transmit`](Self::transmit) gives, read into [`buffer`](Self::buffer), tell
+/// [`received`](Self::received), then call [`poll_event`](Self::poll_event) until it has nothing more. After an
+/// error, `transmit` may hold a last word for the peer; then close.
+///
+/// ```
+/// use zmtp::wire::{Config, Connection, Event, SocketType};
+///
+/// let mut push = Connection::new(Config::new(SocketType::Push));
+/// let mut pull = Connection::new(Config::new(SocketType::Pull));
+/// for _ in 0..2 {
+///     let bytes = push.transmit().unwrap_or_default();
+///     pull.receive(&bytes);
+///     if let Some(Event::Ready(peer)) = pull.poll_event(1)? {
+///         assert_eq!(peer.socket_type, Some(SocketType::Push));
+///     }
+///     let bytes = pull.transmit().unwrap_or_default();
+///     push.receive(&bytes);
+///     push.poll_event(1)?;
+/// }
+/// pull.receive(b"\0\x05hello");
+/// let Some(Event::Messages(mut chunk)) = pull.poll_event(1)? else { panic!() };
+/// assert_eq!(chunk.next_message().unwrap(), "hello");
+/// # Ok::<(), zmtp::wire::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Connection {
+    phase: Phase,
+    buffer: Buffer,
+    /// Bytes for the peer.
+    out: Vec<u8>,
+    /// The context of the latest PING that was not answered yet. A flood of PINGs gets one PONG at a time.
+    pong: Option<Bytes>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Boxed, for it is gone once the connection is up.
+    Handshake(Box<(Handshake, Config)>),
+    Traffic(Scanner),
+    /// After an error nothing more is read.
+    Over,
+}
+
+impl Connection {
+    /// A connection that has just come up: its greeting is ready to be sent.
+    pub fn new(config: Config) -> Self {
+        let mut out = Vec::new();
+        let handshake = Handshake::new(&mut out);
+        Self {
+            phase: Phase::Handshake(Box::new((handshake, config))),
+            buffer: Buffer::new(),
+            out,
+            pong: None,
+        }
+    }
+
+    /// Where the next bytes of the peer go: append, then say [`received`](Self::received).
+    pub fn buffer(&mut self) -> &mut BytesMut {
+        self.buffer.space()
+    }
+
+    /// Tells that `read` octets were appended to [`buffer`](Self::buffer).
+    pub fn received(&mut self, read: usize) {
+        self.buffer.filled(read);
+    }
+
+    /// Takes in a copy of `bytes`.
+    pub fn receive(&mut self, bytes: &[u8]) {
+        self.buffer.space().extend_from_slice(bytes);
+        self.buffer.filled(bytes.len());
+    }
+
+    /// Gives back the read buffer's memory while nothing is in it.
+    pub(crate) fn release(&mut self) {
+        self.buffer.release();
+    }
+
+    /// What has happened, or `None` until more bytes come. At most `room` messages are taken; with no room, nothing
+    /// is, commands included.
+    ///
+    /// # Errors
+    /// What the peer did wrong. The connection is over.
+    pub fn poll_event(&mut self, room: usize) -> Result<Option<Event>, Error> {
+        let event = self.step(room);
+        if event.is_err() {
+            self.phase = Phase::Over;
+        }
+        event
+    }
+
+    /// Bytes to write to the peer, if there are any. They go between messages, never inside one.
+    pub fn transmit(&mut self) -> Option<Vec<u8>> {
+        if let Some(context) = self.pong.take() {
+            Command::Pong { context }.encode(&mut self.out);
+        }
+        (!self.out.is_empty()).then(|| std::mem::take(&mut self.out))
+    }
+
+    /// Whether [`transmit`](Self::transmit) has something.
+    pub fn wants_transmit(&self) -> bool {
+        !self.out.is_empty() || self.pong.is_some()
+    }
+
+    /// Whether the peer has begun something that it has not finished: a handshake, a frame, a message.
+    pub fn is_mid_message(&self) -> bool {
+        match &self.phase {
+            Phase::Handshake(_) => true,
+            Phase::Traffic(scanner) => scanner.is_mid_message(&self.buffer),
+            Phase::Over => false,
+        }
+    }
+
+    fn step(&mut self, room: usize) -> Result<Option<Event>, Error> {
+        match &mut self.phase {
+            Phase::Over => Ok(None),
+            Phase::Handshake(handshake) => {
+                let (handshake, config) = &mut **handshake;
+                let remote = handshake.handle_input(config, self.buffer.space(), &mut self.out)?;
+                if remote.is_some() {
+                    self.phase = Phase::Traffic(Scanner::new(config.limits));
+                }
+                Ok(remote.map(Event::Ready))
+            }
+            Phase::Traffic(scanner) => loop {
+                let stop = scanner.scan(self.buffer.octets(), room);
+                // What came before an error is good; the next scan finds the error again.
+                if let Some(chunk) = scanner.take(&mut self.buffer) {
+                    return Ok(Some(Event::Messages(chunk)));
+                }
+                match stop? {
+                    Stop::Full => return Ok(None),
+                    Stop::Incomplete(frame) => {
+                        scanner.hold(&mut self.buffer);
+                        self.buffer.want(frame);
+                        return Ok(None);
+                    }
+                    // Also between the frames of one message: libzmq sends heartbeats there.
+                    Stop::Command(header, body) => {
+                        scanner.hold(&mut self.buffer);
+                        self.buffer.take(header);
+                        match Command::decode(self.buffer.take(body))? {
+                            Command::Ping { context, .. } => self.pong = Some(context),
+                            Command::Error(reason) => {
+                                return Err(Denied { reason: printable(&reason) }.into());
+                            }
+                            command @ Command::Ready(_) => {
+                                return Err(Misbehaved::UnexpectedCommand(command.name().to_owned()).into());
+                            }
+                            // PONG is a sign of life like any other octet; subscriptions and commands that we do
+                            // not know mean nothing to the sockets there are.
+                            _ => {}
+                        }
+                    }
+                }
+            },
+        }
+    }
+}
+
+/// What a connection says of itself, and what it accepts.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Config {
+    /// Our own type.
+    pub socket_type: SocketType,
+    /// Our own identity, announced by REQ, DEALER and ROUTER.
+    pub identity: Bytes,
+    /// What a peer may send.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// The defaults, for a socket of this type.
+    pub fn new(socket_type: SocketType) -> Self {
+        Self { socket_type, identity: Bytes::new(), limits: Limits::default() }
+    }
+}
+
+/// The largest message that is accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Octets of all frames together. 64 MiB unless set.
+    pub max_message: u64,
+    /// Frames of one message. 65,536 unless set.
+    pub max_frames: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_message: 64 << 20, max_frames: 65_536 }
+    }
+}
+
+/// What happened on a connection.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// The handshake is over; messages may flow both ways (R37-NULL-10).
+    Ready(Remote),
+    /// One or more whole messages.
+    Messages(Chunk),
+}
+
+/// What the handshake told about the other side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Remote {
+    /// The version both speak.
+    pub version: Version,
+    /// Its type, if it said.
+    pub socket_type: Option<SocketType>,
+    /// Its identity, often empty.
+    pub identity: Bytes,
+    /// All it said.
+    pub metadata: Metadata,
+}

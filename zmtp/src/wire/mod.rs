@@ -1,0 +1,58 @@
+//! ZMTP 3.1 as a plain state machine: bytes go in, events and bytes come out. No I/O, no clock, no runtime.
+//!
+//! ```text
+//!   bytes read  ──►  Connection::buffer     Connection::poll_event  ──►  Ready(peer) | Messages(chunk) | Error
+//!                    greeting ─► handshake ─► traffic
+//!   bytes to write  ◄──  Connection::transmit      (greeting, READY, PONG, ERROR)
+//! ```
+//!
+//! [`Connection`] composes the small parts: [`Greeting`] (the first 64 octets), [`Header`] (flags and length of a
+//! frame), [`Command`] and [`Metadata`]. It speaks 3.1, and 3.0 to peers that announce it. Older peers are refused.
+//! Time is the caller's: deadlines are kept by whoever feeds it.
+//!
+//! Everything here reads what strangers send. Lengths stay `u64` until they were compared with a limit, nothing is
+//! allocated from a claimed length, and the lints that would let a byte panic us are denied.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+mod buffer;
+pub(crate) mod chunk;
+#[cfg(feature = "tokio")]
+mod codec;
+mod command;
+mod connection;
+mod error;
+pub(crate) mod frame;
+mod greeting;
+mod handshake;
+mod metadata;
+mod scanner;
+mod socket_type;
+#[cfg(test)]
+mod tests;
+
+pub use chunk::Chunk;
+#[cfg(feature = "tokio")]
+pub use codec::{CodecError, FrameCodec, RawFrame};
+pub use command::Command;
+pub use connection::{Config, Connection, Event, Limits, Remote};
+pub use error::{Denied, Error, Incompatible, Malformed, Misbehaved};
+pub use frame::Header;
+pub use greeting::{Greeting, Version};
+pub use metadata::Metadata;
+pub use socket_type::SocketType;
