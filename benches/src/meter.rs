@@ -4,6 +4,8 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
 use serde_json::{Map, Value, json};
 
 /// The command line of a contender.
@@ -117,15 +119,11 @@ pub(crate) fn wait_for_stdin_blocking() {
     let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
 }
 
-/// User and system time of all threads of this process, as Linux counts it.
+/// User and system time of this process.
 fn cpu_time() -> Duration {
-    let clock = std::fs::read_to_string("/proc/self/schedstat").ok();
-    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let nanos = |text: String| text.split(' ').next().and_then(|first| first.parse::<u64>().ok());
-    let per_thread = threads
-        .filter_map(|task| std::fs::read_to_string(task.path().join("schedstat")).ok().and_then(nanos));
-    let sum: u64 = per_thread.sum();
-    Duration::from_nanos(sum.max(clock.and_then(nanos).unwrap_or_default()))
+    let usage = getrusage(UsageWho::RUSAGE_SELF).expect("a process may ask for its own usage");
+    let duration = |time: TimeVal| Duration::new(time.tv_sec() as u64, time.tv_usec() as u32 * 1000);
+    duration(usage.user_time()) + duration(usage.system_time())
 }
 
 fn peak_rss_kib() -> Option<u64> {

@@ -420,11 +420,11 @@ impl<P: Pattern> Port for Core<P> {
 
     fn take(&self, id: PeerId, batch: &mut Batch, limit: usize, cx: &Context<'_>) -> Taken {
         self.with(|state| {
-            state.pipes.take(id, batch, limit);
-            let Some(pipe) = state.pipes.get_mut(id) else { return Taken::EndNow };
-            if pipe.ending == Ending::Now {
+            if state.pipes.get_mut(id).is_none_or(|pipe| pipe.ending == Ending::Now) {
                 return Taken::EndNow;
             }
+            state.pipes.take(id, batch, limit);
+            let Some(pipe) = state.pipes.get_mut(id) else { return Taken::EndNow };
             pipe.out.flowing = true;
             if !batch.is_empty() {
                 state.sends = 0;

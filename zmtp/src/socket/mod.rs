@@ -1,7 +1,7 @@
 //! [`Socket<P>`]: what a program holds. The pattern `P` decides which methods exist.
 
 pub(crate) mod core;
-mod inbox;
+pub(crate) mod inbox;
 #[cfg(feature = "tokio")]
 mod net;
 mod stream;

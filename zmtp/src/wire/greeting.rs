@@ -64,7 +64,10 @@ impl Greeting {
     }
 
     /// Checks that the peer wants the mechanism NULL, all twenty octets (R37-SEC-13).
-    pub(crate) fn require_null(&self) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Incompatible::Mechanism`] for any other.
+    pub fn require_null(&self) -> Result<(), Error> {
         if self.mechanism == NULL {
             return Ok(());
         }
