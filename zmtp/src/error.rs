@@ -58,7 +58,10 @@ pub enum SendErrorKind {
 }
 
 /// Why no message was received.
+// As wide as a word: in `Result<Message, RecvError>` the two share their first octets, and an error of one octet made
+// the compiler move messages in pieces at odd addresses, at half the speed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[repr(u64)]
 #[non_exhaustive]
 pub enum RecvError {
     /// The socket is closed.

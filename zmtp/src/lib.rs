@@ -72,6 +72,7 @@ mod options;
 mod pattern;
 mod peer;
 mod pipe;
+mod pool;
 mod route;
 mod socket;
 mod sync;

@@ -66,6 +66,8 @@ pub enum Event {
     HandshakeFailed {
         /// Ours, or the one that was dialled.
         endpoint: Endpoint,
+        /// The peer's network address, where there is one.
+        address: Option<String>,
         /// Why.
         cause: Cause,
         /// Whether it is dialled again. Always false for a connection that came in.
@@ -75,6 +77,8 @@ pub enum Event {
     Disconnected {
         /// Ours, or the one that was dialled.
         endpoint: Endpoint,
+        /// Who it was.
+        peer: PeerInfo,
         /// Why.
         cause: Cause,
         /// Messages that were queued for this peer and are gone with it: an accepted peer's queue dies with its
@@ -137,13 +141,15 @@ impl fmt::Display for Event {
                 }
                 peer.address.as_ref().map_or(Ok(()), |address| write!(f, " at {address}"))
             }
-            Self::HandshakeFailed { cause, retry, .. } => {
+            Self::HandshakeFailed { address, cause, retry, .. } => {
+                address.as_ref().map_or(Ok(()), |address| write!(f, " with {address}"))?;
                 write!(f, ": {cause}")?;
                 if *retry { f.write_str("; will retry") } else { Ok(()) }
             }
-            Self::Disconnected { cause, discarded: 0, .. } => write!(f, ": {cause}"),
-            Self::Disconnected { cause, discarded, .. } => {
-                write!(f, ": {cause}; {discarded} queued messages discarded")
+            Self::Disconnected { peer, cause, discarded, .. } => {
+                peer.address.as_ref().map_or(Ok(()), |address| write!(f, " from {address}"))?;
+                write!(f, ": {cause}")?;
+                if *discarded > 0 { write!(f, "; {discarded} queued messages discarded") } else { Ok(()) }
             }
             Self::Listening { .. } | Self::Connected { .. } | Self::Closed { .. } => Ok(()),
         }
@@ -183,6 +189,18 @@ impl Cause {
     /// Whether dialling again cannot help.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Wire(error) if error.is_final())
+    }
+}
+
+/// A peer that resets a connection has closed it.
+impl From<io::Error> for Cause {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
+                Self::PeerClosed
+            }
+            _ => Self::Io(Shared::new(error)),
+        }
     }
 }
 

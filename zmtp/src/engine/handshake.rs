@@ -1,6 +1,5 @@
 //! From a connected stream to READY, under one deadline.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -41,22 +40,22 @@ async fn converse<S>(io: &mut S, wire: &mut Connection) -> Result<Remote, Cause>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let failed = |error| Cause::Io(Arc::new(error));
     loop {
         if let Some(bytes) = wire.transmit() {
-            io.write_all(&bytes).await.map_err(failed)?;
+            io.write_all(&bytes).await?;
         }
         if let Some(Event::Ready(remote)) = wire.poll_event(0)? {
             // READY of ours went out before: it follows the peer's greeting, not the peer's READY.
             if let Some(bytes) = wire.transmit() {
-                io.write_all(&bytes).await.map_err(failed)?;
+                io.write_all(&bytes).await?;
             }
             return Ok(remote);
         }
         if wire.wants_transmit() {
             continue;
         }
-        match io.read_buf(wire.buffer()).await.map_err(failed)? {
+        let read = io.read_buf(&mut wire.buffer()).await?;
+        match read {
             0 => return Err(Cause::PeerClosed),
             read => wire.received(read),
         }

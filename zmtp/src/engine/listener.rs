@@ -11,19 +11,21 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::{Settings, Traffic, shake};
 use crate::endpoint::Endpoint;
 use crate::monitor::Event;
 use crate::pipe::{Origin, Port};
 
-/// Accepts peers until `stop`.
+/// Accepts peers until `stop`, and serves each in one of `tasks`.
 pub(crate) async fn run(
     listener: TcpListener,
     endpoint: Endpoint,
     port: Arc<dyn Port>,
     settings: Settings,
     stop: CancellationToken,
+    tasks: TaskTracker,
 ) {
     port.report(Event::Listening { endpoint: endpoint.clone() });
     let mut pause = FIRST_PAUSE;
@@ -36,7 +38,7 @@ pub(crate) async fn run(
                 let address = address.to_string();
                 port.report(Event::Accepted { endpoint: endpoint.clone(), address: address.clone() });
                 let origin = Origin { endpoint: endpoint.clone(), accepted: true };
-                tokio::spawn(serve(
+                tasks.spawn(serve(
                     io,
                     Some(address),
                     origin,
@@ -76,12 +78,12 @@ pub(crate) async fn serve<S>(
         None => return,
         Some(Ok(ready)) => ready,
         Some(Err(cause)) => {
-            port.report(Event::HandshakeFailed { endpoint: origin.endpoint, cause, retry: false });
+            port.report(Event::HandshakeFailed { endpoint: origin.endpoint, address, cause, retry: false });
             return;
         }
     };
     if let Some(id) = port.join(None, &origin, &remote, address) {
-        Traffic::new(&mut io, wire, &*port, id, &settings).run().await;
+        Traffic::new(&mut io, wire, &*port, id, &settings).run(false).await;
     }
 }
 

@@ -76,12 +76,12 @@ impl Session<'_> {
             Ok(ready) => ready,
             Err(cause) => {
                 let retry = !cause.is_final();
-                self.port.report(Event::HandshakeFailed { endpoint, cause, retry });
+                self.port.report(Event::HandshakeFailed { endpoint, address, cause, retry });
                 return retry.then_some(false);
             }
         };
         let id = self.port.join(Some(self.id), &self.origin, &remote, address)?;
-        Traffic::new(io, wire, self.port, id, &self.settings).run().await;
+        Traffic::new(io, wire, self.port, id, &self.settings).run(true).await;
         Some(true)
     }
 

@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -76,13 +75,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
         }
     }
 
-    /// Runs until the connection ends, and tells the socket.
-    pub(crate) async fn run(mut self) {
+    /// Runs until the connection ends, and tells the socket; also whether there will be another one.
+    pub(crate) async fn run(mut self, comes_back: bool) {
         let cause = poll_fn(|cx| self.poll(cx)).await;
         if self.is_over && self.progress_out > 0 {
             self.say_goodbye().await;
         }
-        self.port.part(self.id, self.batch, cause);
+        self.port.part(self.id, self.batch, cause, comes_back);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Cause> {
@@ -125,12 +124,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
             }
         }
         let written = match self.poll_write(cx) {
-            Poll::Ready(written) => written.map_err(broken)?,
+            Poll::Ready(written) => written?,
             Poll::Pending if self.port.must_end(self.id, cx) => return Err(Cause::Closed),
             Poll::Pending => return Ok(Step::Wait),
         };
         if written == 0 {
-            return Err(broken(io::ErrorKind::WriteZero.into()));
+            return Err(io::Error::from(io::ErrorKind::WriteZero).into());
         }
         self.progress_out += written as u64;
         if self.control.is_empty() {
@@ -166,14 +165,15 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
             self.room = self.port.deliver(self.id, chunk);
             return Ok(Step::Progress);
         }
-        match poll_read_buf(Pin::new(&mut *self.io), cx, self.wire.buffer()) {
+        let read = poll_read_buf(Pin::new(&mut *self.io), cx, &mut self.wire.buffer());
+        match read {
             Poll::Ready(Ok(0)) => Err(Cause::PeerClosed),
             Poll::Ready(Ok(read)) => {
                 self.progress_in += read as u64;
                 self.wire.received(read);
                 Ok(Step::Progress)
             }
-            Poll::Ready(Err(error)) => Err(broken(error)),
+            Poll::Ready(Err(error)) => Err(error.into()),
             Poll::Pending => {
                 self.wire.release();
                 Ok(Step::Wait)
@@ -208,13 +208,6 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
 impl<S> std::fmt::Debug for Traffic<'_, S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Traffic").field("id", &self.id).finish_non_exhaustive()
-    }
-}
-
-fn broken(error: io::Error) -> Cause {
-    match error.kind() {
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Cause::PeerClosed,
-        _ => Cause::Io(Arc::new(error)),
     }
 }
 

@@ -9,8 +9,11 @@ use crate::wire::{
     Command, Config, Connection, Event, FrameCodec, Greeting, Header, Limits, Metadata, RawFrame, SocketType,
 };
 
+/// What a target does with one input.
+pub type Target = fn(&[u8]);
+
 /// The targets by name.
-pub const TARGETS: [(&str, fn(&[u8])); 5] = [
+pub const TARGETS: [(&str, Target); 5] = [
     ("greeting", greeting),
     ("frame", frame),
     ("command", command),

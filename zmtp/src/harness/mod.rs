@@ -5,5 +5,5 @@ mod fuzz;
 mod model;
 
 #[cfg(feature = "tokio")]
-pub use fuzz::{TARGETS, command, connection, frame, greeting, handshake};
+pub use fuzz::{TARGETS, Target, command, connection, frame, greeting, handshake};
 pub use model::{Model, Receiver};

@@ -13,7 +13,7 @@ use crate::pipe::{Batch, Origin, Outbound, Patience, Port, Taken};
 use crate::socket::core::{Core, SendTurn, Waiting};
 use crate::socket::inbox::Inbox;
 use crate::sync::Arc;
-use crate::wire::Chunk;
+use crate::wire::{Chunk, Metadata, Remote, Version};
 
 /// The shared state of a socket of type `P`; clones are the same socket.
 #[derive(Debug)]
@@ -34,10 +34,14 @@ impl<P: Pattern> Model<P> {
         Self { core: Arc::new(Core::new(Options { marks, ..Options::default() })) }
     }
 
-    /// A pipe of an accepted peer.
+    /// A pipe of an accepted peer that is ready.
     pub fn open(&self) -> PeerId {
         let endpoint = Endpoint::Inproc { name: "model".to_owned() };
-        self.core.open(Origin { endpoint, accepted: true }).expect("the socket is open")
+        let origin = Origin { endpoint, accepted: true };
+        let metadata = Metadata::default();
+        let remote =
+            Remote { version: Version::V3_1, socket_type: None, identity: metadata.identity(), metadata };
+        self.core.join(None, &origin, &remote, None).expect("the socket is open")
     }
 
     /// What an engine does to write: waits for messages and takes them. `None` when the pipe has ended.
@@ -59,7 +63,7 @@ impl<P: Pattern> Model<P> {
 
     /// The connection has ended; an accepted peer's pipe goes with it.
     pub fn part(&self, id: PeerId) {
-        self.core.part(id, Batch::default(), Cause::PeerClosed);
+        self.core.part(id, Batch::default(), Cause::PeerClosed, false);
     }
 
     /// Closes the socket; what is queued still goes out.
@@ -150,7 +154,7 @@ fn messages(batch: Batch) -> Vec<Message> {
 fn chunk(message: &str) -> Chunk {
     let mut out = Outbound::new(1, usize::MAX);
     assert!(out.has_room(Patience::None));
-    out.push(&message.as_bytes(), &mut Vec::new());
+    out.push(&message.as_bytes());
     let mut batch = Batch::default();
     out.take(&mut batch, 1);
     batch.into_chunk()

@@ -5,7 +5,7 @@ use std::io::IoSlice;
 
 use bytes::Bytes;
 
-use super::{Outbound, SPARES};
+use crate::pool;
 use crate::wire::{Chunk, Header};
 
 /// Segments in the order of the wire, and how far they were written.
@@ -76,16 +76,12 @@ impl Batch {
         }
     }
 
-    /// Empties a batch that is written; its buffers go to `spares`.
-    pub(super) fn recycle(&mut self, spares: &mut Vec<Vec<u8>>) {
+    /// Empties a batch that is written, and gives its buffers back.
+    pub(super) fn recycle(&mut self) {
         debug_assert!(self.is_empty());
         for segment in self.segments.drain(..) {
-            if let Data::Arena(mut buffer) = segment.data
-                && buffer.capacity() == Outbound::SEGMENT
-                && spares.len() < SPARES
-            {
-                buffer.clear();
-                spares.push(buffer);
+            if let Data::Arena(buffer) = segment.data {
+                pool::give(buffer);
             }
         }
         (self.front, self.offset) = (0, 0);
@@ -149,7 +145,7 @@ impl Batch {
     pub(crate) fn into_chunk(self) -> Chunk {
         let messages = self.messages();
         let pieces = self.segments.into_iter().map(|segment| match segment.data {
-            Data::Arena(buffer) => Bytes::from(buffer),
+            Data::Arena(buffer) => pool::share(buffer),
             Data::Shared(body) => body,
         });
         Chunk::new(pieces.collect(), messages)
@@ -209,12 +205,13 @@ fn nth_end(frames: &[u8], mut messages: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Outbound;
     use super::*;
     use crate::message::Message;
 
     fn batch(messages: &[Message]) -> Batch {
         let mut out = Outbound::new(usize::MAX, usize::MAX);
-        messages.iter().for_each(|message| out.push(message, &mut Vec::new()));
+        messages.iter().for_each(|message| out.push(message));
         let mut batch = Batch::default();
         out.take(&mut batch, usize::MAX);
         batch
@@ -276,16 +273,5 @@ mod tests {
         }
         let mut chunk = Chunk::new([Bytes::from(wire)].into(), 3);
         assert_eq!(std::iter::from_fn(|| chunk.next_message()).collect::<Vec<_>>(), sent);
-    }
-
-    #[test]
-    fn buffers_of_full_size_come_back_as_spares() {
-        let mut batch = batch(&vec![Message::from(vec![0; 1000]); 200]);
-        let all = batch.left;
-        batch.advance(all);
-        let mut spares = Vec::new();
-        batch.recycle(&mut spares);
-        assert!(!spares.is_empty() && spares.len() <= SPARES);
-        assert!(spares.iter().all(|spare| spare.is_empty() && spare.capacity() == Outbound::SEGMENT));
     }
 }

@@ -65,7 +65,7 @@ encode! {
     &Message => Message, message => message.clone();
 }
 
-impl<'a> Encode for &'a [u8] {}
+impl Encode for &[u8] {}
 impl<'a> Sealed for &'a [u8] {
     type Form = &'a [u8];
     #[inline]
@@ -74,7 +74,7 @@ impl<'a> Sealed for &'a [u8] {
     }
 }
 
-impl<'a> Encode for &'a str {}
+impl Encode for &str {}
 impl<'a> Sealed for &'a str {
     type Form = &'a [u8];
     #[inline]
@@ -83,7 +83,7 @@ impl<'a> Sealed for &'a str {
     }
 }
 
-impl<'a, const N: usize> Encode for &'a [u8; N] {}
+impl<const N: usize> Encode for &[u8; N] {}
 impl<'a, const N: usize> Sealed for &'a [u8; N] {
     type Form = &'a [u8];
     #[inline]

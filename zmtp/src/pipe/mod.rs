@@ -89,8 +89,6 @@ pub(crate) struct Pipes {
     free: Vec<u32>,
     live: usize,
     marks: Marks,
-    /// Buffers of [`Outbound::SEGMENT`] octets to be used again; shared, so that an idle peer holds none.
-    spares: Vec<Vec<u8>>,
     /// Tasks to wake once the lock is released.
     pub(crate) wakes: Vec<Waker>,
 }
@@ -104,7 +102,7 @@ struct Slot {
 
 impl Pipes {
     pub(crate) fn new(marks: Marks) -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), live: 0, marks, spares: Vec::new(), wakes: Vec::new() }
+        Self { slots: Vec::new(), free: Vec::new(), live: 0, marks, wakes: Vec::new() }
     }
 
     pub(crate) fn insert(&mut self, origin: Origin) -> PeerId {
@@ -171,16 +169,16 @@ impl Pipes {
         if !pipe.out.has_room(patience) {
             return Err(message);
         }
-        pipe.out.push(&message, &mut self.spares);
+        pipe.out.push(&message);
         if pipe.wants_messages {
             self.wakes.extend(pipe.rouse());
         }
         Ok(())
     }
 
-    /// Moves at most `limit` messages into `batch`, up to a batchful, and keeps the buffers that come back.
+    /// Moves at most `limit` messages into `batch`, which is written, up to a batchful.
     pub(crate) fn take(&mut self, id: PeerId, batch: &mut Batch, limit: usize) {
-        batch.recycle(&mut self.spares);
+        batch.recycle();
         if let Some(pipe) = self.get_mut(id) {
             pipe.out.take(batch, limit);
         }
@@ -192,6 +190,3 @@ impl Pipes {
         self.wakes.extend(engine);
     }
 }
-
-/// At most this many spare segments are kept for a socket.
-const SPARES: usize = 4;

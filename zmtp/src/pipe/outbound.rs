@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::batch::{Batch, Data, Segment};
 use super::encode::{Form, View};
 use crate::message::Frame;
+use crate::pool;
 use crate::wire::Header;
 
 /// The outgoing queue of one peer.
@@ -38,9 +39,6 @@ pub(crate) enum Patience {
 }
 
 impl Outbound {
-    /// Octets of an ordinary segment.
-    pub(crate) const SEGMENT: usize = 64 * 1024;
-
     pub(crate) fn new(hwm: usize, hwm_bytes: usize) -> Self {
         Self {
             sealed: VecDeque::new(),
@@ -86,14 +84,18 @@ impl Outbound {
 
     /// Appends a message's frames. Whether there is room is the caller's question.
     #[inline]
-    pub(crate) fn push<F: Form>(&mut self, message: &F, spares: &mut Vec<Vec<u8>>) {
+    pub(crate) fn push<F: Form>(&mut self, message: &F) {
         match message.view() {
-            View::Octets(octets) if octets.len() <= COPIED_SLICE => self.copy(octets, false, true, spares),
-            View::Octets(octets) => self.share(Bytes::copy_from_slice(octets), false, true, spares),
+            View::Octets(octets) if octets.len() <= COPIED_SLICE => self.copy(octets, false, true),
+            View::Octets(octets) => {
+                let mut body = pool::take(octets.len());
+                body.extend_from_slice(octets);
+                self.share(pool::share(body), false, true);
+            }
             View::Message(message) => {
                 let last = message.frame_count() - 1;
                 for (i, frame) in message.frames().enumerate() {
-                    self.frame(frame, i < last, i == 0, spares);
+                    self.frame(frame, i < last, i == 0);
                 }
             }
         }
@@ -145,25 +147,25 @@ impl Outbound {
     }
 
     #[inline]
-    fn frame(&mut self, frame: &Frame, more: bool, first: bool, spares: &mut Vec<Vec<u8>>) {
+    fn frame(&mut self, frame: &Frame, more: bool, first: bool) {
         match frame.shared() {
-            Some(shared) if shared.len() > COPIED_SHARED => self.share(shared.clone(), more, first, spares),
-            _ => self.copy(frame, more, first, spares),
+            Some(shared) if shared.len() > COPIED_SHARED => self.share(shared.clone(), more, first),
+            _ => self.copy(frame, more, first),
         }
     }
 
     #[inline]
-    fn copy(&mut self, body: &[u8], more: bool, first: bool, spares: &mut Vec<Vec<u8>>) {
+    fn copy(&mut self, body: &[u8], more: bool, first: bool) {
         let need = Header::size(body.len()) + body.len();
-        self.make_room(need, first, spares);
+        self.make_room(need, first);
         Header { more, command: false, len: body.len() as u64 }.encode(&mut self.open);
         self.open.extend_from_slice(body);
         self.bytes += need;
     }
 
-    fn share(&mut self, body: Bytes, more: bool, first: bool, spares: &mut Vec<Vec<u8>>) {
+    fn share(&mut self, body: Bytes, more: bool, first: bool) {
         let header = Header::size(body.len());
-        self.make_room(header, first, spares);
+        self.make_room(header, first);
         Header { more, command: false, len: body.len() as u64 }.encode(&mut self.open);
         self.bytes += header + body.len();
         self.seal(false);
@@ -171,22 +173,20 @@ impl Outbound {
     }
 
     #[inline]
-    fn make_room(&mut self, need: usize, first: bool, spares: &mut Vec<Vec<u8>>) {
+    fn make_room(&mut self, need: usize, first: bool) {
         if self.open.capacity() - self.open.len() < need {
-            self.next_segment(need, first, spares);
+            self.next_segment(need, first);
         }
     }
 
-    /// Opens a segment: a used one if there is any; else a small one at first, so that a peer who gets a message now
-    /// and then costs little, and one of full size once that is used up.
+    /// Opens a segment: a small one at first, so that a peer who gets a message now and then costs little, and one of
+    /// full size once that is used up.
     #[cold]
-    fn next_segment(&mut self, need: usize, first: bool, spares: &mut Vec<Vec<u8>>) {
+    fn next_segment(&mut self, need: usize, first: bool) {
         let is_busy = !self.open.is_empty();
         self.seal(first);
-        self.open = spares.pop().unwrap_or_else(|| {
-            let capacity = if is_busy { Self::SEGMENT } else { FIRST_SEGMENT };
-            Vec::with_capacity(capacity.max(need))
-        });
+        let capacity = if is_busy { SEGMENT } else { FIRST_SEGMENT };
+        self.open = pool::take(capacity.max(need));
     }
 
     fn seal(&mut self, whole: bool) {
@@ -202,6 +202,8 @@ impl Outbound {
 const COPIED_SLICE: usize = 8 * 1024;
 /// Shared bodies up to this size are copied: an I/O vector of their own would cost more.
 const COPIED_SHARED: usize = 2 * 1024;
+/// Octets of an ordinary segment.
+const SEGMENT: usize = 64 * 1024;
 /// The first segment of a quiet pipe.
 const FIRST_SEGMENT: usize = 1024;
 /// What one hand-over to the engine comes to.
@@ -236,9 +238,8 @@ mod tests {
         sent.push(Message::new("a").with(body(3000)).with("").with(body(5000)));
         sent.push(Message::new(body(3000)).with(body(60_000)).with("end"));
         let mut out = outbound();
-        let mut spares = Vec::new();
         for message in &sent {
-            out.push(message, &mut spares);
+            out.push(message);
         }
         assert_eq!(out.messages(), sent.len());
         let mut got = Vec::new();
@@ -254,8 +255,8 @@ mod tests {
         for len in [0, 100, 8192, 8193, 100_000] {
             let body = vec![3; len];
             let (mut a, mut b) = (outbound(), outbound());
-            a.push(&&body[..], &mut Vec::new());
-            b.push(&Message::from(body.clone()), &mut Vec::new());
+            a.push(&&body[..]);
+            b.push(&Message::from(body.clone()));
             assert_eq!(a.bytes(), b.bytes());
             assert_eq!(taken(&mut a), taken(&mut b));
         }
@@ -266,11 +267,11 @@ mod tests {
         let mut out = Outbound::new(2, 100);
         for _ in 0..2 {
             assert!(out.has_room(Patience::None));
-            out.push(&&b"x"[..], &mut Vec::new());
+            out.push(&&b"x"[..]);
         }
         assert!(!out.has_room(Patience::None));
         taken(&mut out);
-        out.push(&&[0; 200][..], &mut Vec::new());
+        out.push(&&[0; 200][..]);
         assert!(!out.has_room(Patience::None));
         assert!(!out.is_relieved());
         taken(&mut out);
@@ -281,7 +282,7 @@ mod tests {
     fn a_patient_sender_is_paced_only_while_the_peer_takes_what_it_is_given() {
         let mut out = outbound();
         for _ in 0..5 {
-            out.push(&&[0; 60_000][..], &mut Vec::new());
+            out.push(&&[0; 60_000][..]);
         }
         assert!(out.has_room(Patience::Paced));
         out.flowing = true;
@@ -301,7 +302,7 @@ mod tests {
             .collect();
         for limit in 1..9 {
             let mut out = outbound();
-            sent.iter().for_each(|message| out.push(message, &mut Vec::new()));
+            sent.iter().for_each(|message| out.push(message));
             let mut got = Vec::new();
             while !out.is_empty() {
                 let mut batch = Batch::default();
@@ -319,7 +320,7 @@ mod tests {
         let mut out = outbound();
         let message = Message::new(vec![1; 5000]).with(vec![2; 100_000]);
         for _ in 0..10 {
-            out.push(&message, &mut Vec::new());
+            out.push(&message);
         }
         assert_eq!(taken(&mut out), vec![message; 3]);
         assert_eq!(out.messages(), 7);

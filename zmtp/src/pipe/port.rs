@@ -44,9 +44,9 @@ pub(crate) trait Port: Debug + Send + Sync {
     /// The peer has not taken anything for a while: patient senders may now fill its pipe to the high-water mark.
     fn stalled(&self, id: PeerId);
 
-    /// A connection that was up has ended. What `batch` holds goes back to the pipe. A dialled peer's pipe waits for
-    /// the next connection, an accepted one's goes with it.
-    fn part(&self, id: PeerId, batch: Batch, cause: Cause);
+    /// A connection that was up has ended. What `batch` holds goes back to the pipe. If the peer `comes_back`, the
+    /// pipe waits for its next connection, else it goes with this one.
+    fn part(&self, id: PeerId, batch: Batch, cause: Cause, comes_back: bool);
 
     /// Nobody serves the pipe any more: what it holds is discarded and counted.
     fn remove(&self, id: PeerId);

@@ -13,7 +13,9 @@ use crate::monitor::{Cause, Event, Monitor, Monitors};
 use crate::options::Options;
 use crate::pattern::{Pattern, Receives, Sends};
 use crate::peer::{PeerId, PeerInfo, Queued};
-use crate::pipe::{Batch, Ending, Form, Origin, Patience, Pipe, Pipes, Port, Taken, Ticket, Waiters};
+use crate::pipe::{
+    Batch, Ending, Form, Origin, Outbound, Patience, Pipe, Pipes, Port, Taken, Ticket, Waiters,
+};
 use crate::sync::atomic::AtomicBool;
 use crate::sync::{Mutex, lock};
 use crate::wire::{Chunk, Remote};
@@ -233,7 +235,8 @@ impl<P: Sends> Core<P> {
                 state.senders.wait(ticket, cx);
                 return Poll::Pending;
             };
-            state.senders.leave(ticket, true, &mut state.pipes.wakes);
+            // Looking for room uses none: a turn that was given for it goes on to the next.
+            state.senders.leave(ticket, false, &mut state.pipes.wakes);
             Poll::Ready(result)
         })
     }
@@ -297,9 +300,9 @@ impl<P: Pattern> State<P> {
         self.watchers.wake(usize::MAX, &mut self.pipes.wakes);
     }
 
-    /// The pipe may have become writable: whoever was refused hears of it.
-    fn relieve(&mut self, id: PeerId) {
-        let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| pipe.out.is_relieved()) else { return };
+    /// Whoever was refused hears of it if the pipe has room now, by this measure of room.
+    fn offer(&mut self, id: PeerId, has_room: fn(&Outbound) -> bool) {
+        let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| has_room(&pipe.out)) else { return };
         let turns = pipe.out.room();
         self.pattern.writable(id);
         self.senders.wake(turns, &mut self.pipes.wakes);
@@ -330,7 +333,7 @@ impl<P: Pattern> State<P> {
     fn end(&mut self, id: PeerId, ending: Ending) {
         let Some(pipe) = self.pipes.get_mut(id) else { return };
         pipe.ending = pipe.ending.max(ending);
-        let gone = pipe.gone && pipe.inbound.is_empty();
+        let gone = pipe.gone && (pipe.inbound.is_empty() || self.ending > Ending::No);
         self.pattern.detach(id);
         self.pipes.rouse(id);
         if gone {
@@ -339,11 +342,11 @@ impl<P: Pattern> State<P> {
         }
     }
 
-    /// Notes that the peer at the other end has gone. Whether there was one is the answer.
-    fn unjoin(&mut self, id: PeerId) -> bool {
-        let joined = self.pipes.get_mut(id).is_some_and(|pipe| pipe.peer.take().is_some());
-        self.peers -= usize::from(joined);
-        joined
+    /// Notes that the peer at the other end has gone.
+    fn unjoin(&mut self, id: PeerId) -> Option<PeerInfo> {
+        let peer = self.pipes.get_mut(id)?.peer.take()?;
+        self.peers -= 1;
+        Some(peer)
     }
 
     /// Discards what a pipe has queued, and the pipe itself unless it holds messages that may still be received.
@@ -354,7 +357,7 @@ impl<P: Pattern> State<P> {
         let (messages, bytes) = (pipe.out.messages(), pipe.out.bytes());
         let is_ending = self.ending > Ending::No;
         pipe.gone = true;
-        pipe.out = crate::pipe::Outbound::new(0, 0);
+        pipe.out = Outbound::new(0, 0);
         if is_ending {
             self.unsent.messages += messages;
             self.unsent.bytes += bytes;
@@ -375,7 +378,7 @@ impl<P: Pattern> Port for Core<P> {
             }
             let id = state.pipes.insert(origin);
             state.pattern.attach(id);
-            state.relieve(id);
+            state.offer(id, |_| true);
             Some(id)
         })
     }
@@ -428,7 +431,7 @@ impl<P: Pattern> Port for Core<P> {
             pipe.out.flowing = true;
             if !batch.is_empty() {
                 state.sends = 0;
-                state.relieve(id);
+                state.offer(id, Outbound::is_relieved);
                 return Taken::Some;
             }
             if pipe.ending == Ending::Lingering {
@@ -491,25 +494,25 @@ impl<P: Pattern> Port for Core<P> {
         self.with(|state| {
             if let Some(pipe) = state.pipes.get_mut(id) {
                 pipe.out.flowing = false;
-                state.relieve(id);
+                state.offer(id, |out| out.has_room(Patience::Paced));
             }
         });
     }
 
-    fn part(&self, id: PeerId, batch: Batch, cause: Cause) {
+    fn part(&self, id: PeerId, batch: Batch, cause: Cause, comes_back: bool) {
         let left = batch.unwritten();
         let parted = self.with(|state| {
             let pipe = state.pipes.get_mut(id)?;
             pipe.out.restore(left);
             pipe.out.flowing = false;
-            let (endpoint, accepted) = (pipe.origin.endpoint.clone(), pipe.origin.accepted);
-            state.unjoin(id);
-            let discarded = if accepted { state.remove(id) } else { 0 };
+            let peer = state.unjoin(id)?;
+            state.offer(id, |out| out.has_room(Patience::Paced));
+            let discarded = if comes_back { 0 } else { state.remove(id) };
             state.wake_watchers();
-            Some((endpoint, discarded))
+            Some((peer, discarded))
         });
-        if let Some((endpoint, discarded)) = parted {
-            self.report(Event::Disconnected { endpoint, cause, discarded });
+        if let Some((peer, discarded)) = parted {
+            self.report(Event::Disconnected { endpoint: peer.endpoint.clone(), peer, cause, discarded });
         }
     }
 

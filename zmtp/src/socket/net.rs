@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::core::{Core, Waiting};
 use super::{SendTurn, Socket, Turn};
@@ -23,10 +24,14 @@ use crate::transport::{inproc, tcp};
 /// What a socket has started.
 #[derive(Debug, Default)]
 pub(super) struct Net {
-    /// Where it is bound. Dropping the guard stops the listener and the handshakes that began there.
-    bound: Mutex<Vec<(Endpoint, DropGuard)>>,
+    /// Where it is bound, and what stops the listener and the handshakes that began there.
+    bound: Mutex<Vec<(Endpoint, CancellationToken)>>,
+    /// Stops all of them.
+    stop: CancellationToken,
     /// The runtime to linger on, once there was one.
     runtime: Mutex<Option<Handle>>,
+    /// Everything that was spawned: when all have ended, all ports and connections are closed.
+    tasks: TaskTracker,
 }
 
 impl<P: Pattern> Socket<P> {
@@ -45,23 +50,31 @@ impl<P: Pattern> Socket<P> {
     {
         let endpoint = at.try_into().map_err(EndpointError::from)?;
         let runtime = Handle::try_current().map_err(|_| BindError::NoRuntime)?;
-        let stop = CancellationToken::new();
+        let stop = self.net.stop.child_token();
         let port: Arc<dyn Port> = Arc::clone(&self.core) as _;
         let settings = Settings::new::<P>(&self.core.options);
         let failed = |source| BindError::Io { endpoint: endpoint.clone(), source };
         let bound = match &endpoint {
             Endpoint::Tcp { host, port: number } => {
                 let (listener, bound) = tcp::listen(host, *number).await.map_err(failed)?;
-                runtime.spawn(listener::run(listener, bound.clone(), port, settings, stop.clone()));
+                let tasks = self.net.tasks.clone();
+                self.net.tasks.spawn(listener::run(
+                    listener,
+                    bound.clone(),
+                    port,
+                    settings,
+                    stop.clone(),
+                    tasks,
+                ));
                 bound
             }
             Endpoint::Inproc { name } => {
-                inproc::bind(name, port, settings, stop.clone()).map_err(failed)?;
+                inproc::bind(name, port, settings, stop.clone(), &self.net.tasks).map_err(failed)?;
                 endpoint
             }
         };
         lock(&self.net.runtime).get_or_insert(runtime);
-        lock(&self.net.bound).push((bound.clone(), stop.drop_guard()));
+        lock(&self.net.bound).push((bound.clone(), stop));
         Ok(bound)
     }
 
@@ -90,10 +103,10 @@ impl<P: Pattern> Socket<P> {
         let Some(id) = port.open(origin.clone()) else { return Ok(()) };
         match endpoint {
             Endpoint::Tcp { host, port: number } => {
-                runtime.spawn(session::run(host, number, origin, id, port, settings));
+                self.net.tasks.spawn(session::run(host, number, origin, id, port, settings));
             }
             Endpoint::Inproc { name } => {
-                runtime.spawn(inproc::connect(name, origin, id, port, settings));
+                self.net.tasks.spawn(inproc::connect(name, origin, id, port, settings));
             }
         }
         lock(&self.net.runtime).get_or_insert(runtime);
@@ -116,7 +129,7 @@ impl<P: Pattern> Socket<P> {
         let port: Arc<dyn Port> = Arc::clone(&self.core) as _;
         let settings = Settings::new::<P>(&self.core.options);
         let origin = Origin { endpoint, accepted: true };
-        runtime.spawn(listener::serve(io, None, origin, port, settings, CancellationToken::new()));
+        self.net.tasks.spawn(listener::serve(io, None, origin, port, settings, self.net.stop.clone()));
         lock(&self.net.runtime).get_or_insert(runtime);
         Ok(())
     }
@@ -126,9 +139,15 @@ impl<P: Pattern> Socket<P> {
     /// [`bind`](Self::bind) returned.
     pub fn unbind(&self, at: &Endpoint) -> bool {
         let mut bound = lock(&self.net.bound);
-        let before = bound.len();
-        bound.retain(|(endpoint, _)| endpoint != at);
-        let stopped = bound.len() < before;
+        let mut stopped = false;
+        bound.retain(|(endpoint, stop)| {
+            let is_meant = endpoint == at;
+            if is_meant {
+                stop.cancel();
+                stopped = true;
+            }
+            !is_meant
+        });
         drop(bound);
         let ended = self.core.end_endpoint(at, true);
         self.linger(ended);
@@ -154,9 +173,9 @@ impl<P: Pattern> Socket<P> {
     pub async fn close(mut self) -> Result<(), Unsent> {
         // What the Sink half accepted and was never flushed.
         let slot = self.slot.take();
-        let core = Arc::clone(&self.core);
+        let (core, tasks) = (Arc::clone(&self.core), self.net.tasks.clone());
         drop(self);
-        linger(&core).await;
+        linger(&core, &tasks).await;
         let mut unsent = core.unsent();
         unsent.messages += usize::from(slot.is_some());
         unsent.bytes += slot.map_or(0, |message| message.byte_len());
@@ -179,19 +198,19 @@ impl<P: Pattern> Socket<P> {
 impl Net {
     /// Stops the listeners and lets the closed socket linger in the background.
     pub(super) fn close<P: Pattern>(&mut self, core: &Arc<Core<P>>) {
-        lock(&self.bound).clear();
+        self.stop.cancel();
         match lock(&self.runtime).take() {
             Some(runtime) => {
-                let core = Arc::clone(core);
-                runtime.spawn(async move { linger(&core).await });
+                let (core, tasks) = (Arc::clone(core), self.tasks.clone());
+                runtime.spawn(async move { linger(&core, &tasks).await });
             }
-            None => core.abort(),
+            None => core.end_monitors(),
         }
     }
 }
 
-/// Waits until all is sent, or the time is up. Several tasks may do so at once.
-async fn linger<P: Pattern>(core: &Core<P>) {
+/// Waits until all is sent, or the time is up, and then for the tasks to end. Several may wait at once.
+async fn linger<P: Pattern>(core: &Core<P>, tasks: &TaskTracker) {
     let drained = |limit: Duration| async move {
         let mut turn = Turn { core, whence: Waiting::ForPeers, turn: SendTurn::default() };
         timeout(limit, poll_fn(|cx| core.poll_drained(&mut turn.turn.ticket, cx))).await.is_ok()
@@ -200,6 +219,8 @@ async fn linger<P: Pattern>(core: &Core<P>) {
         core.abort();
         drained(GRACE).await;
     }
+    tasks.close();
+    let _ = timeout(GRACE, tasks.wait()).await;
     core.end_monitors();
 }
 

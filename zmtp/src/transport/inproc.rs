@@ -14,7 +14,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use crate::endpoint::Endpoint;
 use crate::engine::Settings;
 use crate::monitor::{Cause, Event};
 use crate::peer::PeerId;
@@ -28,6 +30,7 @@ pub(crate) fn bind(
     port: Arc<dyn Port>,
     settings: Settings,
     stop: CancellationToken,
+    tasks: &TaskTracker,
 ) -> io::Result<()> {
     let bound = Bound { port, socket_type: settings.config.socket_type, stop };
     let mut names = lock(&NAMES);
@@ -42,13 +45,14 @@ pub(crate) fn bind(
         // One that no longer waits does not matter.
         let _ = waiting.send(bound.clone());
     }
-    let (stop, name) = (bound.stop.clone(), name.to_owned());
-    bound.port.report(Event::Listening { endpoint: crate::Endpoint::Inproc { name: name.clone() } });
-    entry.bound = Some(bound);
+    entry.bound = Some(bound.clone());
     drop(names);
-    tokio::spawn(async move {
-        stop.cancelled().await;
-        forget(&name);
+    let endpoint = Endpoint::Inproc { name: name.to_owned() };
+    bound.port.report(Event::Listening { endpoint: endpoint.clone() });
+    tasks.spawn(async move {
+        bound.stop.cancelled().await;
+        forget(&endpoint);
+        bound.port.report(Event::Closed { endpoint });
     });
     Ok(())
 }
@@ -80,13 +84,13 @@ async fn join(bound: Bound, origin: &Origin, id: PeerId, port: &Arc<dyn Port>, o
     if !ours.goes_with(theirs) {
         let wrong = Incompatible::SocketType { theirs: theirs.to_string(), ours: ours.as_str() };
         let cause = Cause::Wire(wrong.into());
-        port.report(Event::HandshakeFailed { endpoint, cause, retry: false });
+        port.report(Event::HandshakeFailed { endpoint, address: None, cause, retry: false });
         return;
     }
     let accepted = Origin { endpoint, accepted: true };
     let Some(other) = bound.port.join(None, &accepted, &remote(ours), None) else { return };
     if port.join(Some(id), origin, &remote(theirs), None).is_none() {
-        bound.port.part(other, Batch::default(), Cause::PeerClosed);
+        bound.port.part(other, Batch::default(), Cause::PeerClosed, false);
         return;
     }
     let mut there = Direction { from: (&**port, id), to: (&*bound.port, other), batch: Batch::default() };
@@ -100,8 +104,8 @@ async fn join(bound: Bound, origin: &Origin, id: PeerId, port: &Arc<dyn Port>, o
     .await;
     let (here, over_there) =
         if here_ended { (Cause::Closed, Cause::PeerClosed) } else { (Cause::PeerClosed, Cause::Closed) };
-    port.part(id, Batch::default(), here);
-    bound.port.part(other, Batch::default(), over_there);
+    port.part(id, Batch::default(), here, false);
+    bound.port.part(other, Batch::default(), over_there, false);
 }
 
 /// From one pipe into another.
@@ -149,18 +153,16 @@ fn find(name: &str) -> oneshot::Receiver<Bound> {
     receiver
 }
 
-fn forget(name: &str) {
+/// Takes a name back, unless another socket has it by now.
+fn forget(endpoint: &Endpoint) {
+    let Endpoint::Inproc { name } = endpoint else { return };
     let mut names = lock(&NAMES);
     let Some(entry) = names.get_mut(name) else { return };
     if entry.bound.as_ref().is_some_and(|bound| bound.stop.is_cancelled()) {
-        let bound = entry.bound.take();
-        if entry.waiting.is_empty() {
-            names.remove(name);
-        }
-        drop(names);
-        if let Some(bound) = bound {
-            bound.port.report(Event::Closed { endpoint: crate::Endpoint::Inproc { name: name.to_owned() } });
-        }
+        entry.bound = None;
+    }
+    if entry.bound.is_none() && entry.waiting.iter().all(oneshot::Sender::is_closed) {
+        names.remove(name);
     }
 }
 

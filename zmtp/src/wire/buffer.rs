@@ -1,12 +1,15 @@
 //! Where the next bytes of a peer are put: a small buffer at first, a large one under load, none when idle, and one
-//! of just the right size for the rest of a large frame.
+//! that ends with the frame for the rest of a large frame.
 
-use bytes::{Bytes, BytesMut};
+use bytes::buf::Limit;
+use bytes::{BufMut, Bytes};
+
+use crate::pool;
 
 /// Bytes read and not yet taken, with room for more.
 #[derive(Debug)]
 pub(crate) struct Buffer {
-    bytes: BytesMut,
+    bytes: Vec<u8>,
     /// Capacity of the next ordinary buffer.
     next: usize,
     /// How long the unfinished frame at the front will be, its header included; 0 when that is not known.
@@ -17,27 +20,31 @@ pub(crate) struct Buffer {
 
 impl Buffer {
     pub(crate) fn new() -> Self {
-        Self { bytes: BytesMut::new(), next: SMALL, want: 0, offered: 0 }
+        Self { bytes: Vec::new(), next: SMALL, want: 0, offered: 0 }
     }
 
-    /// The place for the next read. It has room after its present content.
+    /// The place for the next read; there is always room.
     ///
-    /// A large frame's buffer ends where the frame ends, so that its body is delivered without a copy. It grows with
-    /// the bytes that have come, never with the bytes that were claimed.
-    pub(crate) fn space(&mut self) -> &mut BytesMut {
+    /// A large frame is read to its end and no further, so that its body is delivered without a copy. Its buffer
+    /// grows with the bytes that have come, never with the bytes that were claimed.
+    pub(crate) fn space(&mut self) -> Limit<&mut Vec<u8>> {
         let len = self.bytes.len();
         let missing = self.want.saturating_sub(len);
         let room = self.bytes.capacity().saturating_sub(len);
         if self.want > LARGE && missing > 0 {
-            if room < missing && (room < LEAST || self.bytes.capacity() < self.want.min(GROWTH)) {
+            let least = missing.min(LEAST);
+            if room < least || self.bytes.capacity() < self.want.min(GROWTH) {
                 self.grow(self.want.min(len.saturating_mul(2).max(GROWTH)));
             }
             self.next = SMALL;
-        } else if room < missing.max(LEAST) {
-            self.grow(self.next.max(self.want));
+            self.offered = self.bytes.capacity().saturating_sub(len).min(missing);
+        } else {
+            if room < missing.max(LEAST) {
+                self.grow(self.next.max(self.want).max(len.saturating_add(LEAST)));
+            }
+            self.offered = self.bytes.capacity().saturating_sub(len);
         }
-        self.offered = self.bytes.capacity().saturating_sub(len);
-        &mut self.bytes
+        (&mut self.bytes).limit(self.offered)
     }
 
     /// Says how much of the offered space was filled, which decides the size of the next buffer.
@@ -47,15 +54,34 @@ impl Buffer {
         }
     }
 
+    /// Takes in a copy of `bytes`, whatever the room.
+    pub(crate) fn fill(&mut self, bytes: &[u8]) {
+        self.space();
+        self.bytes.extend_from_slice(bytes);
+        self.filled(bytes.len());
+    }
+
     pub(crate) fn octets(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Takes the first `len` octets, or as many as there are.
+    /// Takes the first `len` octets, or as many as there are. Few are copied out; many take the buffer with them.
     pub(crate) fn take(&mut self, len: usize) -> Bytes {
         self.want = 0;
         let len = len.min(self.bytes.len());
-        self.bytes.split_to(len).freeze()
+        if len.saturating_mul(PINNED) < self.bytes.capacity() {
+            let taken = self.bytes.drain(..len);
+            return Bytes::copy_from_slice(taken.as_slice());
+        }
+        let rest = self.bytes.get(len..).unwrap_or_default();
+        let mut fresh = Vec::new();
+        if !rest.is_empty() {
+            fresh = pool::take(self.next.max(rest.len().saturating_add(LEAST)));
+            fresh.extend_from_slice(rest);
+        }
+        let mut taken = pool::share(std::mem::replace(&mut self.bytes, fresh));
+        taken.truncate(len);
+        taken
     }
 
     /// Announces how long the frame at the front will be.
@@ -66,14 +92,25 @@ impl Buffer {
     /// Gives the memory back if there is nothing in it.
     pub(crate) fn release(&mut self) {
         if self.bytes.is_empty() {
-            self.bytes = BytesMut::new();
+            pool::give(std::mem::take(&mut self.bytes));
         }
     }
 
     fn grow(&mut self, capacity: usize) {
-        let mut grown = BytesMut::with_capacity(capacity.max(self.bytes.len().saturating_add(LEAST)));
+        if self.bytes.len() >= GROWTH {
+            // Where the system can move pages, this copies nothing.
+            self.bytes.reserve_exact(capacity.saturating_sub(self.bytes.len()));
+            return;
+        }
+        let mut grown = pool::take(capacity);
         grown.extend_from_slice(&self.bytes);
-        self.bytes = grown;
+        pool::give(std::mem::replace(&mut self.bytes, grown));
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        pool::give(std::mem::take(&mut self.bytes));
     }
 }
 
@@ -87,6 +124,8 @@ const LARGE: usize = 32 * 1024;
 const GROWTH: usize = 256 * 1024;
 /// The least room worth a read.
 const LEAST: usize = 256;
+/// What is taken keeps alive at most this many times its own size.
+const PINNED: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -96,11 +135,14 @@ mod tests {
     fn an_idle_buffer_holds_nothing_and_a_busy_one_grows_once() {
         let mut buffer = Buffer::new();
         assert_eq!(buffer.bytes.capacity(), 0);
-        assert_eq!(buffer.space().capacity(), SMALL);
-        buffer.space().resize(SMALL, 0);
-        buffer.filled(SMALL);
-        buffer.take(SMALL);
-        assert_eq!(buffer.space().capacity(), BIG);
+        buffer.space();
+        let capacity = buffer.bytes.capacity();
+        assert!((SMALL..=2 * SMALL).contains(&capacity));
+        buffer.space().put_bytes(0, capacity);
+        buffer.filled(capacity);
+        buffer.take(capacity);
+        buffer.space();
+        assert!(buffer.bytes.capacity() >= BIG);
         buffer.release();
         assert_eq!(buffer.bytes.capacity(), 0);
     }
@@ -108,31 +150,47 @@ mod tests {
     #[test]
     fn hostile_29_a_claimed_length_reserves_nothing_beyond_the_growth_step() {
         let mut buffer = Buffer::new();
-        buffer.space().extend_from_slice(&[0; 9]);
+        buffer.fill(&[0; 9]);
         buffer.want(64 << 20);
-        assert_eq!(buffer.space().capacity(), GROWTH);
-        buffer.space().resize(GROWTH, 0);
-        assert_eq!(buffer.space().capacity(), 2 * GROWTH);
+        buffer.space();
+        assert!((GROWTH..=2 * GROWTH).contains(&buffer.bytes.capacity()));
+        let room = buffer.offered;
+        buffer.space().put_bytes(0, room);
+        let had = buffer.bytes.capacity();
+        buffer.space();
+        assert!(buffer.bytes.capacity() <= 2 * had);
     }
 
     #[test]
-    fn the_buffer_of_a_large_frame_ends_where_the_frame_ends() {
+    fn a_large_frame_is_read_to_its_end_and_no_further() {
         let mut buffer = Buffer::new();
-        buffer.space().extend_from_slice(&[0; 100]);
+        buffer.fill(&[0; 100]);
         buffer.want(100_000);
-        assert_eq!(buffer.space().capacity(), 100_000);
+        assert_eq!(buffer.space().remaining_mut(), 99_900);
     }
 
     #[test]
-    fn the_room_offered_is_never_zero() {
+    fn few_octets_do_not_keep_a_large_buffer_alive() {
+        let mut buffer = Buffer::new();
+        buffer.fill(&[7; 2000]);
+        let place = buffer.octets().as_ptr();
+        assert_ne!(buffer.take(100).as_ptr(), place);
+        assert_eq!(buffer.octets().len(), 1900);
+        buffer.fill(&[7; 5000]);
+        let place = buffer.octets().as_ptr();
+        assert_eq!(buffer.take(6000).as_ptr(), place);
+        assert_eq!(buffer.octets(), [7; 900]);
+    }
+
+    #[test]
+    fn there_is_always_room() {
         let mut buffer = Buffer::new();
         for want in [0, 10, SMALL + 1, LARGE, LARGE + 1, 3 * GROWTH] {
             buffer.want(want);
             for _ in 0..20 {
-                let space = buffer.space();
-                assert!(space.capacity() > space.len());
-                let some = space.len() + (space.capacity() - space.len()).min(4000);
-                space.resize(some, 0);
+                let room = buffer.space().remaining_mut();
+                assert!(room > 0);
+                buffer.space().put_bytes(0, room.min(4000));
             }
             let all = buffer.octets().len();
             buffer.take(all);

@@ -1,6 +1,6 @@
 //! One connection, composed of its parts: bytes in, events and bytes out.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 
 use super::buffer::Buffer;
 use super::chunk::Chunk;
@@ -71,7 +71,7 @@ impl Connection {
     }
 
     /// Where the next bytes of the peer go: append, then say [`received`](Self::received).
-    pub fn buffer(&mut self) -> &mut BytesMut {
+    pub fn buffer(&mut self) -> impl BufMut + '_ {
         self.buffer.space()
     }
 
@@ -82,8 +82,7 @@ impl Connection {
 
     /// Takes in a copy of `bytes`.
     pub fn receive(&mut self, bytes: &[u8]) {
-        self.buffer.space().extend_from_slice(bytes);
-        self.buffer.filled(bytes.len());
+        self.buffer.fill(bytes);
     }
 
     /// Gives back the read buffer's memory while nothing is in it.
@@ -131,7 +130,7 @@ impl Connection {
             Phase::Over => Ok(None),
             Phase::Handshake(handshake) => {
                 let (handshake, config) = &mut **handshake;
-                let remote = handshake.handle_input(config, self.buffer.space(), &mut self.out)?;
+                let remote = handshake.handle_input(config, &mut self.buffer, &mut self.out)?;
                 if remote.is_some() {
                     self.phase = Phase::Traffic(Scanner::new(config.limits));
                 }

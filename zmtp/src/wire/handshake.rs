@@ -3,8 +3,7 @@
 //! Both sides send READY as soon as they have seen a greeting they like, without waiting for each other: it cannot
 //! deadlock with a peer that waits, and it is what libzmq does.
 
-use bytes::BytesMut;
-
+use super::buffer::Buffer;
 use super::command::Command;
 use super::connection::{Config, Remote};
 use super::error::{Denied, Error, Incompatible, Malformed, Misbehaved, printable};
@@ -33,16 +32,16 @@ impl Handshake {
     pub(crate) fn handle_input(
         &mut self,
         config: &Config,
-        input: &mut BytesMut,
+        input: &mut Buffer,
         out: &mut Vec<u8>,
     ) -> Result<Option<Remote>, Error> {
         loop {
             match *self {
                 Self::Greeting => {
-                    let Some(greeting) = Greeting::decode(input)? else {
+                    let Some(greeting) = Greeting::decode(input.octets())? else {
                         return Ok(None);
                     };
-                    drop(input.split_to(Greeting::SIZE));
+                    input.take(Greeting::SIZE);
                     greeting.require_null()?;
                     Command::Ready(Metadata::new(config.socket_type, config.identity.clone())).encode(out);
                     *self = Self::Ready(greeting.spoken());
@@ -61,8 +60,8 @@ impl Handshake {
 }
 
 /// Takes one whole command off the front. Its size is judged by its header, before the body is waited for.
-fn next_command(input: &mut BytesMut) -> Result<Option<Command>, Error> {
-    let Some((header, size)) = Header::decode(input)? else {
+fn next_command(input: &mut Buffer) -> Result<Option<Command>, Error> {
+    let Some((header, size)) = Header::decode(input.octets())? else {
         return Ok(None);
     };
     if !header.command {
@@ -72,11 +71,11 @@ fn next_command(input: &mut BytesMut) -> Result<Option<Command>, Error> {
         return Err(Misbehaved::CommandTooLarge { size: header.len, limit: MAX_COMMAND }.into());
     }
     let len = usize::try_from(header.len).map_err(|_| Malformed::FrameLength(header.len))?;
-    if input.len() < size.saturating_add(len) {
+    if input.octets().len() < size.saturating_add(len) {
         return Ok(None);
     }
-    drop(input.split_to(size));
-    Command::decode(input.split_to(len).freeze()).map(Some)
+    input.take(size);
+    Command::decode(input.take(len)).map(Some)
 }
 
 /// Judges the peer's READY. A peer without a Socket-Type is accepted, since R37-META-03 is only a SHOULD; one of a

@@ -1,0 +1,90 @@
+//! Large buffers that are used again, so that a stream of data does not fault in fresh pages all the time.
+//!
+//! One pool for the process. It holds little, and idle sockets and connections hold nothing of it: a buffer comes
+//! back when it is written out, or when the last message that was cut from it is dropped.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+
+/// An empty buffer with room for at least `capacity` octets.
+pub(crate) fn take(capacity: usize) -> Vec<u8> {
+    if capacity < LEAST {
+        return Vec::with_capacity(capacity);
+    }
+    let mut buffers = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    let fits = |buffer: &Vec<u8>| (capacity..=capacity.saturating_mul(WASTE)).contains(&buffer.capacity());
+    let found = buffers.iter().rposition(fits).and_then(|at| buffers.swap_remove_back(at));
+    drop(buffers);
+    found.unwrap_or_else(|| Vec::with_capacity(capacity))
+}
+
+/// Takes a buffer back.
+pub(crate) fn give(mut buffer: Vec<u8>) {
+    if !(LEAST..=MOST).contains(&buffer.capacity()) {
+        return;
+    }
+    buffer.clear();
+    let mut buffers = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    buffers.push_back(buffer);
+    let evicted = if buffers.len() > HELD { buffers.pop_front() } else { None };
+    drop(buffers);
+    drop(evicted);
+}
+
+/// Shares the buffer's content. The buffer comes back when the last share is dropped.
+pub(crate) fn share(buffer: Vec<u8>) -> Bytes {
+    if buffer.capacity() < LEAST {
+        return buffer.into();
+    }
+    Bytes::from_owner(Shared(buffer))
+}
+
+struct Shared(Vec<u8>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        give(std::mem::take(&mut self.0));
+    }
+}
+
+// A leaf: nothing else is locked or called while it is held, so the models of loom need not see it.
+static POOL: Mutex<VecDeque<Vec<u8>>> = Mutex::new(VecDeque::new());
+
+/// Smaller buffers are left to the allocator.
+const LEAST: usize = 4 * 1024;
+/// Larger ones are given back to the system.
+const MOST: usize = 2 * 1024 * 1024;
+/// Buffers that are kept. With those of ordinary size that is 2 MiB.
+const HELD: usize = 32;
+/// A buffer may be this many times larger than what was asked for.
+const WASTE: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shared_buffer_comes_back_when_the_last_share_is_dropped() {
+        // A size that no other test of this process uses.
+        const SIZE: usize = 1_234_567;
+        let mut buffer = take(SIZE);
+        let capacity = buffer.capacity();
+        let place = buffer.as_ptr();
+        buffer.extend_from_slice(b"content");
+        let shares = [share(buffer)].map(|bytes| (bytes.slice(..3), bytes));
+        assert_eq!(shares[0].0, "con");
+        let other = take(SIZE);
+        assert_ne!(other.as_ptr(), place);
+        drop(shares);
+        let again = take(SIZE);
+        assert_eq!((again.as_ptr(), again.len(), again.capacity()), (place, 0, capacity));
+    }
+}
