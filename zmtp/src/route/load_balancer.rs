@@ -2,7 +2,7 @@
 //!
 //! R30-PUSH-12: choose among available peers by round-robin. R30-PUSH-11: a peer is available while its queue has
 //! room. For a sender that waits anyway the queue has less room than for one that does not: see
-//! [`Patience`](crate::pipe::Patience).
+//! [`Patience`].
 
 use crate::peer::PeerId;
 use crate::pipe::{Form, Patience, Pipes};

@@ -7,62 +7,31 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
 use super::inbox::Inbox;
+use super::state::State;
 use crate::endpoint::Endpoint;
 use crate::error::{RecvError, SendErrorKind, Unsent};
-use crate::monitor::{Cause, Event, Monitor, Monitors};
+use crate::monitor::{Monitor, Monitors};
 use crate::options::Options;
 use crate::pattern::{Pattern, Receives, Sends};
 use crate::peer::{PeerId, PeerInfo, Queued};
-use crate::pipe::{
-    Batch, Ending, Form, Origin, Outbound, Patience, Pipe, Pipes, Port, Taken, Ticket, Waiters,
-};
+use crate::pipe::{Ending, Form, Patience, Pipe, Ticket};
 use crate::sync::atomic::AtomicBool;
 use crate::sync::{Mutex, lock};
-use crate::wire::{Chunk, Remote};
 
 /// The shared part of a socket.
 #[derive(Debug)]
 pub(crate) struct Core<P> {
     state: Mutex<State<P>>,
     /// Some peer has joined the fair queue since the receiver last looked.
-    arrivals: AtomicBool,
-    monitors: Mutex<Monitors>,
+    pub(super) arrivals: AtomicBool,
+    pub(super) monitors: Mutex<Monitors>,
     pub(crate) options: Options,
-}
-
-#[derive(Debug)]
-struct State<P> {
-    pattern: P,
-    pipes: Pipes,
-    /// Tasks that wait for room.
-    senders: Waiters,
-    /// The task that waits for a message.
-    receiver: Option<Waker>,
-    /// Tasks that wait for peers to come or go.
-    watchers: Waiters,
-    /// Peers whose handshake is done.
-    peers: usize,
-    ending: Ending,
-    /// What closing has discarded.
-    unsent: Unsent,
-    sends: u32,
 }
 
 impl<P: Pattern> Core<P> {
     pub(crate) fn new(options: Options) -> Self {
-        let state = State {
-            pattern: P::default(),
-            pipes: Pipes::new(options.marks),
-            senders: Waiters::default(),
-            receiver: None,
-            watchers: Waiters::default(),
-            peers: 0,
-            ending: Ending::No,
-            unsent: Unsent { messages: 0, bytes: 0 },
-            sends: 0,
-        };
         Self {
-            state: Mutex::new(state),
+            state: Mutex::new(State::new(options.marks)),
             arrivals: AtomicBool::new(false),
             monitors: Mutex::default(),
             options,
@@ -71,7 +40,7 @@ impl<P: Pattern> Core<P> {
 
     /// Runs `f` under the lock, and wakes afterwards whom it left in `pipes.wakes`.
     #[inline]
-    fn with<R>(&self, f: impl FnOnce(&mut State<P>) -> R) -> R {
+    pub(super) fn with<R>(&self, f: impl FnOnce(&mut State<P>) -> R) -> R {
         let mut state = lock(&self.state);
         let result = f(&mut state);
         if state.pipes.wakes.is_empty() {
@@ -269,260 +238,6 @@ impl<P: Receives> Core<P> {
                 Poll::Pending
             }
         })
-    }
-}
-
-impl<P: Sends> State<P> {
-    #[inline]
-    fn send<F: Form>(&mut self, message: F, patience: Patience) -> Result<(), (SendErrorKind, F)> {
-        if self.ending > Ending::No {
-            return Err((SendErrorKind::Closed, message));
-        }
-        self.sends = self.sends.wrapping_add(1);
-        self.pattern
-            .send(&mut self.pipes, message, patience)
-            .map_err(|message| (SendErrorKind::Full, message))
-    }
-}
-
-impl<P: Pattern> State<P> {
-    fn watch(&mut self, done: impl FnOnce(&Self) -> bool, ticket: &mut Ticket, cx: &Context<'_>) -> Poll<()> {
-        if done(self) {
-            self.watchers.leave(ticket, true, &mut self.pipes.wakes);
-            Poll::Ready(())
-        } else {
-            self.watchers.wait(ticket, cx);
-            Poll::Pending
-        }
-    }
-
-    fn wake_watchers(&mut self) {
-        self.watchers.wake(usize::MAX, &mut self.pipes.wakes);
-    }
-
-    /// Whoever was refused hears of it if the pipe has room now, by this measure of room.
-    fn offer(&mut self, id: PeerId, has_room: fn(&Outbound) -> bool) {
-        let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| has_room(&pipe.out)) else { return };
-        let turns = pipe.out.room();
-        self.pattern.writable(id);
-        self.senders.wake(turns, &mut self.pipes.wakes);
-    }
-
-    /// Lets a reading engine go on if it waits for room that is now there.
-    fn let_read(&mut self, id: PeerId) {
-        let Some(pipe) = self.pipes.get_mut(id) else { return };
-        if pipe.wants_room && pipe.inbound.room() > 0 {
-            self.pipes.rouse(id);
-        }
-    }
-
-    /// The receiver has used up what it held of this peer.
-    fn release(&mut self, id: PeerId) {
-        let Some(pipe) = self.pipes.get_mut(id) else { return };
-        if pipe.inbound.release() {
-            self.pattern.readable(id);
-        } else if pipe.gone {
-            self.pipes.remove(id);
-            self.wake_watchers();
-        } else {
-            self.let_read(id);
-        }
-    }
-
-    /// Lets a pipe end. It takes no more messages.
-    fn end(&mut self, id: PeerId, ending: Ending) {
-        let Some(pipe) = self.pipes.get_mut(id) else { return };
-        pipe.ending = pipe.ending.max(ending);
-        let gone = pipe.gone && (pipe.inbound.is_empty() || self.ending > Ending::No);
-        self.pattern.detach(id);
-        self.pipes.rouse(id);
-        if gone {
-            self.pipes.remove(id);
-            self.wake_watchers();
-        }
-    }
-
-    /// Notes that the peer at the other end has gone.
-    fn unjoin(&mut self, id: PeerId) -> Option<PeerInfo> {
-        let peer = self.pipes.get_mut(id)?.peer.take()?;
-        self.peers -= 1;
-        Some(peer)
-    }
-
-    /// Discards what a pipe has queued, and the pipe itself unless it holds messages that may still be received.
-    fn remove(&mut self, id: PeerId) -> usize {
-        self.unjoin(id);
-        self.pattern.detach(id);
-        let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| !pipe.gone) else { return 0 };
-        let (messages, bytes) = (pipe.out.messages(), pipe.out.bytes());
-        let is_ending = self.ending > Ending::No;
-        pipe.gone = true;
-        pipe.out = Outbound::new(0, 0);
-        if is_ending {
-            self.unsent.messages += messages;
-            self.unsent.bytes += bytes;
-        }
-        if is_ending || pipe.inbound.is_empty() {
-            self.pipes.remove(id);
-        }
-        self.wake_watchers();
-        messages
-    }
-}
-
-impl<P: Pattern> Port for Core<P> {
-    fn open(&self, origin: Origin) -> Option<PeerId> {
-        self.with(|state| {
-            if state.ending > Ending::No {
-                return None;
-            }
-            let id = state.pipes.insert(origin);
-            state.pattern.attach(id);
-            state.offer(id, |_| true);
-            Some(id)
-        })
-    }
-
-    fn join(
-        &self,
-        id: Option<PeerId>,
-        origin: &Origin,
-        remote: &Remote,
-        address: Option<String>,
-    ) -> Option<PeerId> {
-        let id = match id {
-            Some(id) => id,
-            None => self.open(origin.clone())?,
-        };
-        let peer = PeerInfo {
-            id,
-            endpoint: origin.endpoint.clone(),
-            address,
-            socket_type: remote.socket_type,
-            identity: remote.identity.clone(),
-            version: remote.version,
-            queued: Queued::default(),
-            received: Queued::default(),
-        };
-        let joined = self.with(|state| {
-            let Some(pipe) = state.pipes.get_mut(id).filter(|pipe| pipe.ending < Ending::Now && !pipe.gone)
-            else {
-                state.remove(id);
-                return None;
-            };
-            pipe.peer = Some(peer.clone());
-            state.peers += 1;
-            state.wake_watchers();
-            Some(id)
-        });
-        if joined.is_some() {
-            self.report(Event::HandshakeSucceeded { endpoint: origin.endpoint.clone(), peer });
-        }
-        joined
-    }
-
-    fn take(&self, id: PeerId, batch: &mut Batch, limit: usize, cx: &Context<'_>) -> Taken {
-        self.with(|state| {
-            if state.pipes.get_mut(id).is_none_or(|pipe| pipe.ending == Ending::Now) {
-                return Taken::EndNow;
-            }
-            state.pipes.take(id, batch, limit);
-            let Some(pipe) = state.pipes.get_mut(id) else { return Taken::EndNow };
-            pipe.out.flowing = true;
-            if !batch.is_empty() {
-                state.sends = 0;
-                state.offer(id, Outbound::is_relieved);
-                return Taken::Some;
-            }
-            if pipe.ending == Ending::Lingering {
-                return Taken::Over;
-            }
-            pipe.sleep(cx, true);
-            Taken::Nothing
-        })
-    }
-
-    fn must_end(&self, id: PeerId, cx: &Context<'_>) -> bool {
-        self.with(|state| {
-            let Some(pipe) = state.pipes.get_mut(id) else { return true };
-            pipe.sleep(cx, false);
-            pipe.ending == Ending::Now
-        })
-    }
-
-    fn is_over(&self, id: PeerId, cx: &Context<'_>) -> bool {
-        self.with(|state| {
-            let Some(pipe) = state.pipes.get_mut(id) else { return true };
-            pipe.sleep(cx, false);
-            pipe.ending == Ending::Now || pipe.ending == Ending::Lingering && pipe.out.is_empty()
-        })
-    }
-
-    fn room(&self, id: PeerId, cx: &Context<'_>) -> usize {
-        self.with(|state| {
-            let Some(pipe) = state.pipes.get_mut(id) else { return 0 };
-            let room = if pipe.ending == Ending::No { pipe.inbound.room() } else { 0 };
-            if room == 0 {
-                pipe.sleep(cx, false);
-                pipe.wants_room = true;
-            }
-            room
-        })
-    }
-
-    fn deliver(&self, id: PeerId, chunk: Chunk) -> usize {
-        self.with(|state| {
-            let Some(pipe) = state.pipes.get_mut(id).filter(|pipe| pipe.ending == Ending::No) else {
-                return 0;
-            };
-            if !P::RECEIVES {
-                // Messages against the direction of the pattern are read and dropped.
-                return pipe.inbound.room();
-            }
-            let is_new = pipe.inbound.deliver(chunk);
-            let room = pipe.inbound.room();
-            if is_new {
-                state.pattern.readable(id);
-                self.arrivals.store(true, Ordering::Relaxed);
-                state.pipes.wakes.extend(state.receiver.take());
-            }
-            room
-        })
-    }
-
-    fn stalled(&self, id: PeerId) {
-        self.with(|state| {
-            if let Some(pipe) = state.pipes.get_mut(id) {
-                pipe.out.flowing = false;
-                state.offer(id, |out| out.has_room(Patience::Paced));
-            }
-        });
-    }
-
-    fn part(&self, id: PeerId, batch: Batch, cause: Cause, comes_back: bool) {
-        let left = batch.unwritten();
-        let parted = self.with(|state| {
-            let pipe = state.pipes.get_mut(id)?;
-            pipe.out.restore(left);
-            pipe.out.flowing = false;
-            let peer = state.unjoin(id)?;
-            state.offer(id, |out| out.has_room(Patience::Paced));
-            let discarded = if comes_back { 0 } else { state.remove(id) };
-            state.wake_watchers();
-            Some((peer, discarded))
-        });
-        if let Some((peer, discarded)) = parted {
-            self.report(Event::Disconnected { endpoint: peer.endpoint.clone(), peer, cause, discarded });
-        }
-    }
-
-    fn remove(&self, id: PeerId) {
-        self.with(|state| state.remove(id));
-    }
-
-    fn report(&self, event: Event) {
-        let wakes = lock(&self.monitors).report(&event);
-        wakes.into_iter().for_each(Waker::wake);
     }
 }
 

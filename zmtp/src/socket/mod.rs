@@ -4,6 +4,8 @@ pub(crate) mod core;
 pub(crate) mod inbox;
 #[cfg(feature = "tokio")]
 mod net;
+mod port;
+mod state;
 mod stream;
 
 use std::future::poll_fn;
@@ -30,7 +32,7 @@ pub type PullSocket = Socket<Pull>;
 /// It is bound and connected as often as you like, in both directions at once. Peers come and go; nothing of that
 /// shows in `send` and `recv`, it shows in [`monitor`](Self::monitor).
 ///
-/// Sending takes `&self`: share the socket in an [`Arc`](std::sync::Arc) and send from many tasks. Receiving takes
+/// Sending takes `&self`: share the socket in an `Arc` and send from many tasks. Receiving takes
 /// `&mut self`: one task receives, which keeps order meaningful.
 ///
 /// Dropping a socket closes it in the background: what is queued still goes out for as long as the linger time and
