@@ -10,14 +10,17 @@ use bytes::Bytes;
 
 /// An empty buffer with room for at least `capacity` octets.
 pub(crate) fn take(capacity: usize) -> Vec<u8> {
-    if capacity < LEAST {
-        return Vec::with_capacity(capacity);
+    reuse(capacity).unwrap_or_else(|| Vec::with_capacity(capacity))
+}
+
+/// The same, if there is one that was used before.
+pub(crate) fn reuse(capacity: usize) -> Option<Vec<u8>> {
+    if !(LEAST..=MOST).contains(&capacity) {
+        return None;
     }
     let mut buffers = POOL.lock().unwrap_or_else(PoisonError::into_inner);
     let fits = |buffer: &Vec<u8>| (capacity..=capacity.saturating_mul(WASTE)).contains(&buffer.capacity());
-    let found = buffers.iter().rposition(fits).and_then(|at| buffers.swap_remove_back(at));
-    drop(buffers);
-    found.unwrap_or_else(|| Vec::with_capacity(capacity))
+    buffers.iter().rposition(fits).and_then(|at| buffers.swap_remove_back(at))
 }
 
 /// Takes a buffer back.

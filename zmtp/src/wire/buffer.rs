@@ -32,24 +32,24 @@ impl Buffer {
         let missing = self.want.saturating_sub(len);
         let room = self.bytes.capacity().saturating_sub(len);
         if self.want > LARGE && missing > 0 {
-            let least = missing.min(LEAST);
-            if room < least || self.bytes.capacity() < self.want.min(GROWTH) {
-                self.grow(self.want.min(len.saturating_mul(2).max(GROWTH)));
+            if room < missing.min(LEAST) || self.bytes.capacity() < self.want.min(GROWTH) {
+                self.grow(self.want);
             }
-            self.next = SMALL;
-            self.offered = self.bytes.capacity().saturating_sub(len).min(missing);
-        } else {
-            if room < missing.max(LEAST) {
-                self.grow(self.next.max(self.want).max(len.saturating_add(LEAST)));
-            }
-            self.offered = self.bytes.capacity().saturating_sub(len);
+            // Often the next frame is as long: then one read gets it, and just it.
+            self.next = self.want;
+        } else if room < missing.max(LEAST) {
+            self.grow(self.next.max(self.want).max(len.saturating_add(LEAST)));
         }
+        let end = self.next.max(self.want).max(len.saturating_add(LEAST));
+        self.offered = self.bytes.capacity().min(end).saturating_sub(len);
         (&mut self.bytes).limit(self.offered)
     }
 
     /// Says how much of the offered space was filled, which decides the size of the next buffer.
     pub(crate) fn filled(&mut self, read: usize) {
         if read == self.offered && read >= SMALL / 2 {
+            self.next = self.next.max(BIG);
+        } else if self.want <= LARGE && read < self.next / 2 && self.next > BIG {
             self.next = BIG;
         }
     }
@@ -96,13 +96,19 @@ impl Buffer {
         }
     }
 
+    /// Makes room for `capacity` octets in all, or for a step on the way. Memory that is there already may be used
+    /// at once; new memory is not allocated for more than twice of what has come.
     fn grow(&mut self, capacity: usize) {
-        if self.bytes.len() >= GROWTH {
-            // Where the system can move pages, this copies nothing.
-            self.bytes.reserve_exact(capacity.saturating_sub(self.bytes.len()));
-            return;
-        }
-        let mut grown = pool::take(capacity);
+        let step = self.bytes.len().saturating_mul(2).max(GROWTH);
+        let mut grown = match pool::reuse(capacity) {
+            Some(buffer) => buffer,
+            None if self.bytes.len() >= GROWTH => {
+                // Where the system can move pages, this copies nothing.
+                self.bytes.reserve_exact(capacity.min(step).saturating_sub(self.bytes.len()));
+                return;
+            }
+            None => Vec::with_capacity(capacity.min(step)),
+        };
         grown.extend_from_slice(&self.bytes);
         pool::give(std::mem::replace(&mut self.bytes, grown));
     }
@@ -114,7 +120,7 @@ impl Drop for Buffer {
     }
 }
 
-/// The first buffer of a connection, and the probe between two large frames.
+/// The first buffer of a connection.
 const SMALL: usize = 8 * 1024;
 /// The buffer under load. Beyond 64 KiB a read gets no cheaper.
 const BIG: usize = 64 * 1024;
@@ -135,14 +141,11 @@ mod tests {
     fn an_idle_buffer_holds_nothing_and_a_busy_one_grows_once() {
         let mut buffer = Buffer::new();
         assert_eq!(buffer.bytes.capacity(), 0);
-        buffer.space();
-        let capacity = buffer.bytes.capacity();
-        assert!((SMALL..=2 * SMALL).contains(&capacity));
-        buffer.space().put_bytes(0, capacity);
-        buffer.filled(capacity);
-        buffer.take(capacity);
-        buffer.space();
-        assert!(buffer.bytes.capacity() >= BIG);
+        assert_eq!(buffer.space().remaining_mut(), SMALL);
+        buffer.space().put_bytes(0, SMALL);
+        buffer.filled(SMALL);
+        buffer.take(SMALL);
+        assert_eq!(buffer.space().remaining_mut(), BIG);
         buffer.release();
         assert_eq!(buffer.bytes.capacity(), 0);
     }
@@ -153,12 +156,10 @@ mod tests {
         buffer.fill(&[0; 9]);
         buffer.want(64 << 20);
         buffer.space();
-        assert!((GROWTH..=2 * GROWTH).contains(&buffer.bytes.capacity()));
-        let room = buffer.offered;
-        buffer.space().put_bytes(0, room);
-        let had = buffer.bytes.capacity();
+        assert_eq!(buffer.bytes.capacity(), GROWTH);
+        buffer.space().put_bytes(0, GROWTH - 9);
         buffer.space();
-        assert!(buffer.bytes.capacity() <= 2 * had);
+        assert_eq!(buffer.bytes.capacity(), 2 * GROWTH);
     }
 
     #[test]
@@ -167,6 +168,21 @@ mod tests {
         buffer.fill(&[0; 100]);
         buffer.want(100_000);
         assert_eq!(buffer.space().remaining_mut(), 99_900);
+    }
+
+    #[test]
+    fn after_a_large_frame_one_like_it_is_read_in_one_go() {
+        let mut buffer = Buffer::new();
+        buffer.fill(&[0; 100]);
+        buffer.want(100_000);
+        buffer.space().put_bytes(0, 99_900);
+        buffer.filled(99_900);
+        buffer.take(100_000);
+        assert_eq!(buffer.space().remaining_mut(), 100_000);
+        // Small ones do not keep it that large.
+        buffer.filled(1000);
+        buffer.release();
+        assert_eq!(buffer.space().remaining_mut(), BIG);
     }
 
     #[test]

@@ -77,7 +77,10 @@ impl Connection {
 
     /// Tells that `read` octets were appended to [`buffer`](Self::buffer).
     pub fn received(&mut self, read: usize) {
-        self.buffer.filled(read);
+        // Before READY the buffer stays small, whatever comes.
+        if matches!(self.phase, Phase::Traffic(_)) {
+            self.buffer.filled(read);
+        }
     }
 
     /// Takes in a copy of `bytes`.
