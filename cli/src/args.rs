@@ -1,7 +1,7 @@
 //! What can be typed: the verbs, their options, and the help.
 //!
-//! Clap checks what can be checked without a socket (endpoints, times, sizes), so a verb starts from values that make
-//! sense. The groups of options are shared: a verb is a struct of the groups it has.
+//! Clap checks what can be checked without a socket (endpoints, times, sizes), so a verb starts from values
+//! that make sense. The groups of options are shared: a verb is a struct of the groups it has.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -24,8 +24,8 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// Hand out messages, each to one puller in turn
     ///
-    /// Every line of standard input becomes a message for one of the connected pullers, in turn; nobody connected, or
-    /// everybody busy: it waits.
+    /// Every line of standard input becomes a message for one of the connected pullers, in turn; nobody
+    /// connected, or everybody busy: it waits.
     #[command(after_help = PUSH)]
     Push(PushArgs),
     /// Collect messages from pushers

@@ -1,7 +1,7 @@
 //! How the command ends: an exit code, and the sentence on standard error that goes with it.
 //!
-//! 0 done; 1 work failed; 2 timed out; 3 usage, bad endpoint, bad input line; 4 refused by the peer; 130 and 143 for
-//! SIGINT and SIGTERM.
+//! 0 done; 1 work failed; 2 timed out; 3 usage, bad endpoint, bad input line; 4 refused by the peer; 130 and
+//! 143 for SIGINT and SIGTERM.
 
 use std::fmt::Display;
 use std::io::{self, Write};

@@ -30,8 +30,9 @@ impl Format {
         }
     }
 
-    /// The longest line worth reading for messages of up to `largest` bytes. Base64 is a third longer than what it
-    /// stands for, escapes are up to six times as long: JSON gets twice the room and some for its frame.
+    /// The longest line worth reading for messages of up to `largest` bytes. Base64 is a third longer than
+    /// what it stands for, escapes are up to six times as long: JSON gets twice the room and some for its
+    /// frame.
     pub(crate) fn longest_line(self, largest: u64) -> usize {
         let longest = match self {
             Self::Text { .. } => largest,

@@ -1,11 +1,12 @@
 //! The messages to send: from the command line, or from standard input, one a line.
 //!
-//! Standard input is read by a thread of its own, because a read from it cannot be interrupted. The thread runs ahead
-//! of the socket by [`ROOM`] bytes and no further: it takes permits for what it reads, and they come back when the
-//! socket has taken the messages. A line that is larger than that waits until it is alone.
+//! Standard input is read by a thread of its own, because a read from it cannot be interrupted. The thread
+//! runs ahead of the socket by [`ROOM`] bytes and no further: it takes permits for what it reads, and they
+//! come back when the socket has taken the messages. A line that is larger than that waits until it is alone.
 
 use std::ffi::OsString;
 use std::io::{self, Read};
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread;
 
@@ -26,7 +27,8 @@ pub(crate) enum Input {
 }
 
 impl Input {
-    /// What the command line says, or the lines of standard input. `largest` is the size of the largest message.
+    /// What the command line says, or the lines of standard input. `largest` is the size of the largest
+    /// message.
     pub(crate) fn new(sending: &Sending, format: Format, largest: u64) -> Result<Self, String> {
         let text = |text: &OsString| text::read(text.as_encoded_bytes().to_vec(), sending.split_tabs);
         let mut messages = sending.given.message.iter().map(text).collect::<Result<Vec<_>, _>>()?;
@@ -39,11 +41,15 @@ impl Input {
         Ok(Self::Given(Given::new(messages, sending.repeat.unwrap_or(1))))
     }
 
-    /// The next message, or why there is none at this place; nothing at the end. Cancel-safe.
-    pub(crate) async fn next(&mut self) -> Option<Result<Message, NotRead>> {
+    /// The next message, or why there is none at this place; nothing at the end. After a large message the
+    /// next one is not read before `room` says that there is room for it. Cancel-safe.
+    pub(crate) async fn next<T>(
+        &mut self,
+        room: impl Future<Output = T>,
+    ) -> Option<Result<Message, NotRead>> {
         match self {
             Self::Given(given) => given.next().map(Ok),
-            Self::Lines(lines) => lines.next().await,
+            Self::Lines(lines) => lines.next(room).await,
         }
     }
 }
@@ -92,7 +98,8 @@ impl Iterator for Given {
 pub(crate) struct StandardInput {
     blocks: mpsc::UnboundedReceiver<Block>,
     block: std::vec::IntoIter<Result<Message, NotRead>>,
-    /// Given back when the last message of `block` has been taken by the socket, that is when the next is asked for.
+    /// Given back when the socket has taken the last message of `block`, that is when the next one is asked
+    /// for; that of a large message, most of it, when the socket has room again.
     permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -111,14 +118,25 @@ impl StandardInput {
         Self { blocks, block: Vec::new().into_iter(), permit: None }
     }
 
-    async fn next(&mut self) -> Option<Result<Message, NotRead>> {
+    async fn next<T>(&mut self, room: impl Future<Output = T>) -> Option<Result<Message, NotRead>> {
+        let mut room = pin!(room);
         loop {
             if let Some(message) = self.block.next() {
                 return Some(message);
             }
-            self.permit = None;
-            let block = self.blocks.recv().await?;
-            (self.block, self.permit) = (block.messages.into_iter(), block.permit);
+            // One block may be read in any case: it may be the end of the input that is next.
+            if let Some(mut permit) = self.permit.take() {
+                let kept = permit.num_permits().saturating_sub(BLOCK);
+                self.permit = permit.split(kept).filter(|_| kept > 0);
+            }
+            tokio::select! {
+                biased;
+                block = self.blocks.recv() => {
+                    let block = block?;
+                    (self.block, self.permit) = (block.messages.into_iter(), block.permit);
+                }
+                _ = &mut room, if self.permit.is_some() => self.permit = None,
+            }
         }
     }
 }
@@ -204,7 +222,9 @@ mod tests {
     const TEXT: Format = Format::Text { split_tabs: false };
 
     async fn next(input: &mut StandardInput) -> Option<Result<Message, NotRead>> {
-        timeout(Duration::from_secs(10), input.next()).await.expect("the reader went to sleep")
+        timeout(Duration::from_secs(10), input.next(std::future::ready(())))
+            .await
+            .expect("the reader went to sleep")
     }
 
     #[test]
@@ -245,6 +265,22 @@ mod tests {
             assert_eq!(next(&mut input).await.unwrap().unwrap().byte_len(), expected);
         }
         assert!(next(&mut input).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn after_a_large_line_no_other_is_read_before_there_is_room_but_the_end_is_seen() {
+        let large = [vec![b'x'; 2 * ROOM], b"\n".to_vec()].concat();
+        let no_room = std::future::pending::<()>;
+
+        let mut input = StandardInput::of(io::Cursor::new(large.clone()), TEXT, usize::MAX - 1);
+        assert!(input.next(no_room()).await.unwrap().is_ok());
+        let end = timeout(Duration::from_secs(10), input.next(no_room())).await;
+        assert!(end.expect("the end was not seen").is_none());
+
+        let mut input = StandardInput::of(io::Cursor::new(large.repeat(2)), TEXT, usize::MAX - 1);
+        assert!(input.next(no_room()).await.unwrap().is_ok());
+        assert!(timeout(Duration::from_millis(100), input.next(no_room())).await.is_err(), "it was read");
+        assert!(next(&mut input).await.unwrap().is_ok());
     }
 
     #[tokio::test]

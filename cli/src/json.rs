@@ -1,7 +1,7 @@
 //! Messages as lines of JSON, in and out: `{"frames": ["text", {"base64": "AAE="}]}`.
 //!
-//! A frame is a string when it is valid UTF-8, else an object with its base64, so every message survives the way out
-//! and back in. What is read is read strictly: a misspelt key is an error, not an empty message.
+//! A frame is a string when it is valid UTF-8, else an object with its base64, so every message survives the
+//! way out and back in. What is read is read strictly: a misspelt key is an error, not an empty message.
 
 use std::fmt;
 use std::io::{self, Write};

@@ -1,7 +1,7 @@
 //! Cuts a stream of blocks into lines, whatever the blocks are.
 //!
-//! Pure. A line is kept only while its end is missing and never beyond `longest`: what follows is skipped up to the
-//! next newline, so a stream without newlines does not fill the memory.
+//! Pure. A line is kept only while its end is missing and never beyond `longest`: what follows is skipped up
+//! to the next newline, so a stream without newlines does not fill the memory.
 
 use std::io::{BufRead, Read};
 
@@ -12,6 +12,9 @@ pub(crate) struct Lines {
     number: u64,
     /// The beginning of the line whose end has not come yet.
     begun: Vec<u8>,
+    /// How long the last large line was: the next is likely to be as long, and room made at once is not made
+    /// in steps that leave holes in the memory.
+    last_large: usize,
     /// The line that has begun is longer than `longest`; `begun` is empty.
     skipping: bool,
 }
@@ -26,14 +29,18 @@ pub(crate) struct Line {
 
 impl Lines {
     pub(crate) fn new(longest: usize) -> Self {
-        Self { longest, number: 0, begun: Vec::new(), skipping: false }
+        Self { longest, number: 0, begun: Vec::new(), last_large: 0, skipping: false }
     }
 
     /// Takes the next line out of `block`, and moves `block` behind it. Nothing: the block is used up.
     pub(crate) fn next(&mut self, block: &mut &[u8]) -> Option<Line> {
         if !self.skipping {
-            // One more than allowed is enough to tell a line that fits, newline included, from one that does not.
+            // One more than allowed is enough to tell a line that fits, newline included, from one that does
+            // not.
             let most = (self.longest + 1).saturating_sub(self.begun.len());
+            if self.begun.len() > LARGE && self.begun.capacity() < self.last_large {
+                self.begun.reserve_exact(self.last_large - self.begun.len());
+            }
             // Reading from memory does not fail.
             let _ = (&mut *block).take(most as u64).read_until(b'\n', &mut self.begun);
             if self.begun.last() == Some(&b'\n') {
@@ -64,9 +71,15 @@ impl Lines {
     fn end_line(&mut self) -> Line {
         self.number += 1;
         let bytes = std::mem::take(&mut self.begun);
+        if bytes.len() > LARGE {
+            self.last_large = bytes.len() + 1;
+        }
         Line { number: self.number, bytes: (!std::mem::take(&mut self.skipping)).then_some(bytes) }
     }
 }
+
+/// Lines beyond this are worth a thought about where they are kept.
+const LARGE: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,9 @@
 //! The `zmtp` command: ZeroMQ sockets from a terminal.
 //!
-//! A verb is a short file of its own (`push.rs`, `pull.rs`) over shared parts: `args.rs` is what can be typed,
-//! `run.rs` the life of a socket, `send.rs` and `receive.rs` its work, `input.rs` and `output.rs` the standard streams,
-//! `watch.rs` the events. What needs no socket is pure and tested on the spot: `text.rs`, `json.rs`, `lines.rs`,
-//! `units.rs`.
+//! A verb is a short file of its own (`push.rs`, `pull.rs`) over shared parts: `args.rs` is what can be
+//! typed, `run.rs` the life of a socket, `send.rs` and `receive.rs` its work, `input.rs` and `output.rs` the
+//! standard streams, `watch.rs` the events. What needs no socket is pure and tested on the spot: `text.rs`,
+//! `json.rs`, `lines.rs`, `units.rs`.
 
 use std::process::ExitCode;
 

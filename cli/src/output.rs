@@ -1,9 +1,9 @@
 //! Standard output: the messages received, one a line.
 //!
-//! A thread of its own writes, because whoever reads our output may be slow and a blocked write must not keep the
-//! command from hearing its peers or a signal. What is received and not yet written is bounded by [`ROOM`] bytes: ask
-//! for [`Output::room`] before receiving. A line is flushed when no other follows at once, and lines go out in blocks
-//! otherwise.
+//! A thread of its own writes, because whoever reads our output may be slow and a blocked write must not keep
+//! the command from hearing its peers or a signal. What is received and not yet written is bounded by
+//! [`ROOM`] bytes: ask for [`Output::room`] before receiving. A line is flushed when no other follows at
+//! once, and lines go out in blocks otherwise.
 
 use std::fmt;
 use std::io::{self, BufWriter, Write};
@@ -59,7 +59,8 @@ impl Output {
         }
     }
 
-    /// Waits until there is room for another block of messages, or until writing has become pointless. Cancel-safe.
+    /// Waits until there is room for another block of messages, or until writing has become pointless.
+    /// Cancel-safe.
     pub(crate) async fn room(&mut self) -> Result<(), Exit> {
         if self.block.permit.is_some() {
             return Ok(());
@@ -164,15 +165,15 @@ fn exit(written: Result<io::Result<()>, oneshot::error::RecvError>) -> Exit {
     }
 }
 
-/// Waits until the other end of standard output is closed, for as long as that can be told: a pipe tells at once, and
-/// then `zmtp pull ... | head -1` ends with its first line instead of with its second.
+/// Waits until the other end of standard output is closed, for as long as that can be told: a pipe tells at
+/// once, and then `zmtp pull ... | head -1` ends with its first line instead of with its second.
 #[cfg(unix)]
 async fn reader_gone() {
     use std::os::fd::AsFd;
     use tokio::io::Interest;
     use tokio::net::unix::pipe::Sender;
-    // Unchecked: only watched, never written to, so it stays as blocking as the thread that writes needs it. A file
-    // cannot be watched, and is not closed by anybody either.
+    // Unchecked: only watched, never written to, so it stays as blocking as the thread that writes needs it.
+    // A file cannot be watched, and is not closed by anybody either.
     if let Ok(out) = io::stdout().as_fd().try_clone_to_owned()
         && let Ok(out) = Sender::from_owned_fd_unchecked(out)
         && out.ready(Interest::ERROR).await.is_ok()

@@ -1,11 +1,10 @@
 //! The life of one socket, the same for every verb: bind and connect, do the verb's work, close in order.
 //!
-//! Whatever the work is waiting for, a signal ends it, and so does the refusal of every endpoint. The verbs know
-//! neither.
+//! Whatever the work is waiting for, a signal ends it, and so does the refusal of every endpoint. The verbs
+//! know neither.
 
 use std::io::{self, Write};
 use std::pin::pin;
-use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use zmtp::{BindError, Builder, Pattern, Socket};
@@ -80,8 +79,11 @@ pub(crate) async fn run<P: Pattern>(
         outcome = work(&mut socket) => outcome,
     };
     let exit = match outcome {
-        Outcome { exit, linger: false } => exit,
-        Outcome { exit, linger: true } => close(socket, signals, &mut watch, end.timeout, exit).await,
+        Outcome { exit, linger: false } => {
+            drop(socket);
+            exit
+        }
+        Outcome { exit, linger: true } => close(socket, signals, &mut watch, end, exit).await,
     };
     watch.rest().await;
     exit
@@ -104,15 +106,17 @@ async fn open<P: Pattern>(socket: &Socket<P>, place: &Place) -> Result<(), Exit>
     Ok(())
 }
 
-/// Lets what is queued leave for as long as the socket lingers, or until no peer has been there for `patience`. The
-/// first signal makes it the reason of the end, the next one ends it.
+/// Lets what is queued leave for as long as the socket lingers, or until no peer has been there for the
+/// `--timeout`. The first signal makes it the reason of the end, the next one ends it.
 async fn close<P: Pattern>(
     socket: Socket<P>,
     signals: Signals,
     watch: &mut Watch,
-    patience: Option<Duration>,
+    end: &End,
     mut exit: Exit,
 ) -> Exit {
+    let (linger, patience) = (end.linger, end.timeout);
+    let begun = Instant::now();
     let mut signals = Some(signals);
     let mut closing = pin!(socket.close());
     let mut check = pin!(sleep(patience.unwrap_or_default()));
@@ -131,11 +135,12 @@ async fn close<P: Pattern>(
         tokio::select! {
             biased;
             number = signal => exit = Exit::Signal(number),
+            // Before the end of closing, which a refusal brings about.
+            cause = watch.refused() => return if exit == Exit::Done { Exit::Refused(cause) } else { exit },
             closed = &mut closing => match closed {
                 Ok(()) => return exit,
-                Err(unsent) => return discarded(exit, unsent.messages),
+                Err(unsent) => return discarded(exit, unsent.messages, begun.elapsed() < linger),
             },
-            cause = watch.refused() => return if exit == Exit::Done { Exit::Refused(cause) } else { exit },
             () = &mut check, if patience.is_some() => {
                 let patience = patience.unwrap_or_default();
                 let alone = watch.alone_since();
@@ -149,22 +154,22 @@ async fn close<P: Pattern>(
     }
 }
 
-/// The linger was too short.
-fn discarded(exit: Exit, messages: usize) -> Exit {
-    let sentence = format!("{messages} {} discarded, the linger was too short", messages_were(messages));
-    if exit == Exit::Done {
-        return Exit::TimedOut(sentence);
+/// Not everything was sent: the linger was too short, or the peers that were to have it went away.
+fn discarded(exit: Exit, messages: usize, in_time: bool) -> Exit {
+    let were = if messages == 1 { "message was" } else { "messages were" };
+    let discarded = format!("{messages} {were} discarded");
+    match exit {
+        Exit::Done if in_time => Exit::Failed(format!("{discarded}, the peer has gone")),
+        Exit::Done => Exit::TimedOut(format!("{discarded}, the linger was too short")),
+        _ => {
+            say(discarded);
+            exit
+        }
     }
-    say(sentence);
-    exit
 }
 
-fn messages_were(count: usize) -> &'static str {
-    if count == 1 { "message was" } else { "messages were" }
-}
-
-/// What may wait for one peer, in bytes, beside the marks in messages: the command is to stay small, whatever its
-/// peers do, and a socket that binds may have hundreds of them.
+/// What may wait for one peer, in bytes, beside the marks in messages: the command is to stay small, whatever
+/// its peers do, and a socket that binds may have hundreds of them.
 const WAITING_PER_PEER: usize = 128 << 10;
 /// What may wait altogether when all peers are known beforehand.
-const WAITING: usize = 32 << 20;
+const WAITING: usize = 16 << 20;

@@ -48,7 +48,7 @@ impl Sender {
         }
         let mut pace = self.every.map(pace);
         for _ in 0..self.count {
-            let message = match self.next().await {
+            let message = match self.next(socket).await {
                 Ok(Some(message)) => message,
                 Ok(None) => break,
                 Err(exit) => return exit.into(),
@@ -71,10 +71,10 @@ impl Sender {
     }
 
     /// The next message of the input, nothing at its end. Lines that are none are told and left out.
-    async fn next(&mut self) -> Result<Option<Message>, Exit> {
+    async fn next<P: Sends>(&mut self, socket: &Socket<P>) -> Result<Option<Message>, Exit> {
         loop {
             self.patience.renew();
-            match self.patience.wait(self.input.next()).await {
+            match self.patience.wait(self.input.next(socket.writable())).await {
                 Ok(None) => return Ok(None),
                 Ok(Some(Ok(message))) => return Ok(Some(message)),
                 Ok(Some(Err(NotRead::Line { number, expected }))) => {

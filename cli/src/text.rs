@@ -1,9 +1,12 @@
 //! Messages as lines of text, in and out.
 //!
-//! In: a line is one frame, byte by byte; nothing is unescaped, and with `--split-tabs` a tab begins the next frame.
-//! Out: the frames of a message with tabs between them, and everything escaped that would make a line ambiguous or
-//! play with the terminal: `\\`, `\t`, `\n`, and `\xNN` for other control characters and for what is not UTF-8.
-//! What comes out is for people and `grep`; what has to come back as it was travels as JSON (see `json.rs`).
+//! In: a line is one frame, byte by byte; nothing is unescaped, and with `--split-tabs` a tab begins the next
+//! frame.
+//!
+//! Out: the frames of a message with tabs between them, and everything escaped that would make a line
+//! ambiguous or play with the terminal: `\\`, `\t`, `\n`, and `\xNN` for other control characters and for
+//! what is not UTF-8. That is for people and `grep`; what has to come back as it was travels as JSON (see
+//! `json.rs`).
 
 use std::io::{self, Write};
 
@@ -26,8 +29,8 @@ pub(crate) fn read(line: Vec<u8>, split_tabs: bool) -> Result<Message, String> {
     Ok(message)
 }
 
-/// Writes `message` as one line, newline included. It goes out in pieces: a message may be large, and its line four
-/// times as large.
+/// Writes `message` as one line, newline included. It goes out in pieces: a message may be large, and its
+/// line four times as large.
 pub(crate) fn write(message: &Message, out: &mut impl Write) -> io::Result<()> {
     for (i, frame) in message.frames().enumerate() {
         if i > 0 {
@@ -39,7 +42,7 @@ pub(crate) fn write(message: &Message, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn escape(frame: &[u8], out: &mut impl Write) -> io::Result<()> {
-    if !frame.iter().any(|&byte| byte == b'\\' || !(b' '..0x7f).contains(&byte)) {
+    if is_plain(frame) {
         return out.write_all(frame);
     }
     for chunk in frame.utf8_chunks() {
@@ -58,6 +61,13 @@ fn escape(frame: &[u8], out: &mut impl Write) -> io::Result<()> {
         hex(chunk.invalid(), out)?;
     }
     Ok(())
+}
+
+/// Whether it is printable ASCII without a backslash, as most text is. Without a branch for every byte this
+/// runs at the speed of memory.
+fn is_plain(frame: &[u8]) -> bool {
+    let is_special = |byte: u8| byte == b'\\' || !(b' '..0x7f).contains(&byte);
+    frame.chunks(64).all(|chunk| !chunk.iter().fold(false, |any, &byte| any | is_special(byte)))
 }
 
 fn hex(bytes: &[u8], out: &mut impl Write) -> io::Result<()> {

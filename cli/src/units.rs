@@ -1,7 +1,7 @@
 //! What people type for a time, a size and a bound: `250ms`, `64MiB`, `100ms..5s`, `1000` or `unlimited`.
 //!
-//! Pure parsers for clap, which puts their sentence behind the name of the option. A number without a unit is a size
-//! in bytes but never a time: whether seconds or milliseconds are meant is not for us to guess.
+//! Pure parsers for clap, which puts their sentence behind the name of the option. A number without a unit is
+//! a size in bytes but never a time: whether seconds or milliseconds are meant is not for us to guess.
 
 use std::time::Duration;
 

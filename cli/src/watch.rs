@@ -18,9 +18,9 @@ use crate::units::show;
 pub(crate) struct Watch {
     monitor: Monitor,
     print: Option<Style>,
-    /// The endpoints that may still let us in, with how often each was given. Empty for a verb that also binds: it
-    /// can be reached whatever happens to the others.
+    /// The endpoints that may still let us in, with how often each was given.
     open: HashMap<Endpoint, usize>,
+    /// A verb that also binds can be reached whatever its endpoints say.
     only_connects: bool,
     /// How many peers are connected, and since when there is none.
     peers: usize,
@@ -55,7 +55,8 @@ impl Watch {
         (self.peers == 0).then_some(self.alone_since)
     }
 
-    /// Prints what happens, until every endpoint has refused us for good; then why the last one did. Cancel-safe.
+    /// Prints what happens, until every endpoint has refused us for good; then why the last one did.
+    /// Cancel-safe.
     pub(crate) async fn refused(&mut self) -> String {
         while let Some(event) = self.monitor.next().await {
             self.print(&event);
@@ -69,6 +70,9 @@ impl Watch {
 
     /// Prints what is left after the socket was closed.
     pub(crate) async fn rest(mut self) {
+        if self.print.is_none() {
+            return;
+        }
         let events = async {
             while let Some(event) = self.monitor.next().await {
                 self.print(&event);
@@ -127,6 +131,9 @@ struct Object {
     retry: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<String>,
+    /// How many messages were lost with the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    discarded: Option<usize>,
 }
 
 impl From<&Event> for Object {
@@ -134,18 +141,23 @@ impl From<&Event> for Object {
         let mut object =
             Self { event: event.name(), endpoint: event.endpoint().to_string(), ..Self::default() };
         match event {
-            Event::Accepted { address, .. } => object.peer = Some(address.to_string()),
+            Event::Accepted { address, .. } => object.peer = Some(address.clone()),
             Event::AcceptFailed { error, .. } => object.cause = Some(error.to_string()),
             Event::ConnectRetried { after, error, .. } => {
                 object.after = Some(show(*after));
                 object.cause = error.as_ref().map(ToString::to_string);
             }
             Event::HandshakeSucceeded { peer, .. } => object.set_peer(peer),
-            Event::HandshakeFailed { cause, retry, .. } => {
+            Event::HandshakeFailed { address, cause, retry, .. } => {
+                object.peer = address.clone();
                 object.retry = Some(*retry);
                 object.cause = Some(cause.to_string());
             }
-            Event::Disconnected { cause, .. } => object.cause = Some(cause.to_string()),
+            Event::Disconnected { peer, cause, discarded, .. } => {
+                object.set_peer(peer);
+                object.cause = Some(cause.to_string());
+                object.discarded = Some(*discarded);
+            }
             _ => {}
         }
         object
@@ -154,7 +166,7 @@ impl From<&Event> for Object {
 
 impl Object {
     fn set_peer(&mut self, peer: &PeerInfo) {
-        self.peer = peer.address.as_ref().map(ToString::to_string);
+        self.peer = peer.address.clone();
         self.socket_type = peer.socket_type.as_ref().map(ToString::to_string);
     }
 }

@@ -77,8 +77,7 @@ fn a_sender_whose_peers_take_nothing_times_out() {
     pull.set_int(Opt::RcvHwm, 1).unwrap();
     let at = pull.bind("tcp://127.0.0.1:*").unwrap();
     let mut push = zmtp(&format!("push --connect {at} --timeout 500ms"));
-    let mut input = push.take_stdin();
-    std::thread::spawn(move || std::io::copy(&mut std::io::repeat(b'\n'), &mut input));
+    push.flood();
     let ended = push.ended();
     assert_eq!(ended.code, 2);
     assert!(ended.err.contains("timed out: no peer took a message for 500ms"), "{ended:?}");

@@ -1,8 +1,11 @@
 //! Exit codes 1 and 4; the others have their tests where they arise.
 
+use std::fs::File;
+use std::process::Stdio;
+
 use zmtp_libzmq::SocketType;
 
-use crate::support::{libzmq, nobody, zmtp};
+use crate::support::{Zmtp, libzmq, libzmq_pull, nobody, zmtp};
 
 #[test]
 fn an_address_in_use_exits_with_1() {
@@ -17,6 +20,27 @@ fn an_address_in_use_exits_with_1() {
 fn an_address_that_is_not_ours_exits_with_1() {
     // TEST-NET-1 belongs to nobody.
     assert_eq!(zmtp("pull --bind tcp://192.0.2.1:5555").ended().code, 1);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_standard_output_that_cannot_be_written_exits_with_1() {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut pull = Zmtp::start_with(&["pull", "--bind", "tcp://127.0.0.1:0"], Stdio::null(), full.into());
+    let push = crate::support::libzmq_push(&mut pull);
+    push.send(&[b"x"]).unwrap();
+    let ended = pull.ended();
+    assert_eq!(ended.code, 1);
+    assert!(ended.err.starts_with("zmtp: cannot write to standard output: "), "{ended:?}");
+}
+
+#[test]
+fn a_standard_input_that_cannot_be_read_exits_with_3() {
+    let (_pull, at) = libzmq_pull();
+    let directory = File::open("/").unwrap();
+    let ended = Zmtp::start_with(&["push", "--connect", &at], directory.into(), Stdio::null()).ended();
+    assert_eq!(ended.code, 3);
+    assert!(ended.err.starts_with("zmtp: cannot read standard input: "), "{ended:?}");
 }
 
 #[test]
@@ -44,15 +68,15 @@ fn a_refusal_ends_the_verb_at_once_messages_still_queued_or_not() {
 
 #[test]
 fn a_verb_goes_on_until_every_endpoint_has_refused_it() {
-    let mut wrong = zmtp("push --bind tcp://127.0.0.1:0");
+    let mut wrong = zmtp("pull --bind tcp://127.0.0.1:0");
     let (wrong_at, place) = (wrong.bound(), nobody());
     let options = "--monitor --reconnect 10ms..50ms";
-    let mut push = zmtp(&format!("push --connect {wrong_at} --connect {place} --message x {options}"));
-    push.err_line_with("handshake-failed");
+    let mut pull = zmtp(&format!("pull --connect {wrong_at} --connect {place} {options}"));
+    pull.err_line_with("handshake-failed");
 
-    let mut also_wrong = zmtp(&format!("push --bind {place}"));
+    let mut also_wrong = zmtp(&format!("pull --bind {place}"));
     also_wrong.bound();
-    let ended = push.ended();
+    let ended = pull.ended();
     assert_eq!(ended.code, 4, "{ended:?}");
     assert!(ended.err.contains(&format!("refused: {place}: ")), "{ended:?}");
 }

@@ -8,10 +8,18 @@ use crate::support::{Zmtp, libzmq_pull, zmtp};
 fn a_line_is_one_message_of_one_frame_taken_as_bytes() {
     let (pull, at) = libzmq_pull();
     let mut push = zmtp(&format!("push --connect {at}"));
-    push.write(b"one\n\nwith\ttab\nends in \r\n\\x00 is not unescaped\n\xff\xfe\0\nlast without newline").end_input();
+    push.write(b"one\n\nwith\ttab\nends in \r\n\\x00 is not unescaped\n\xff\xfe\0\nlast without newline")
+        .end_input();
 
-    let lines: [&[u8]; 7] =
-        [b"one", b"", b"with\ttab", b"ends in \r", br"\x00 is not unescaped", b"\xff\xfe\0", b"last without newline"];
+    let lines: [&[u8]; 7] = [
+        b"one",
+        b"",
+        b"with\ttab",
+        b"ends in \r",
+        br"\x00 is not unescaped",
+        b"\xff\xfe\0",
+        b"last without newline",
+    ];
     for line in lines {
         assert_eq!(pull.recv().unwrap(), [line]);
     }
@@ -32,7 +40,8 @@ fn split_tabs_makes_a_tab_a_frame_border() {
 fn with_json_a_line_is_an_object_of_frames() {
     let (pull, at) = libzmq_pull();
     let mut push = zmtp(&format!("push --connect {at} --json"));
-    push.write("{\"frames\": [\"text\", {\"base64\": \"AAE=\"}, \"\"]}\n{\"frames\":[\"\\u00fc\\n\"]}").end_input();
+    push.write("{\"frames\": [\"text\", {\"base64\": \"AAE=\"}, \"\"]}\n{\"frames\":[\"\\u00fc\\n\"]}")
+        .end_input();
     assert_eq!(pull.recv().unwrap(), [&b"text"[..], &[0, 1], b""]);
     assert_eq!(pull.recv().unwrap(), ["ü\n".as_bytes()]);
     push.done();
@@ -72,7 +81,8 @@ fn several_messages_with_repeat_go_a_b_a_b() {
 #[test]
 fn the_frames_of_the_command_line_are_one_message() {
     let (pull, at) = libzmq_pull();
-    Zmtp::start(&["push", "--connect", &at, "--frame", "a", "--frame", "", "--frame", "c", "--repeat", "2"]).done();
+    Zmtp::start(&["push", "--connect", &at, "--frame", "a", "--frame", "", "--frame", "c", "--repeat", "2"])
+        .done();
     for _ in 0..2 {
         assert_eq!(pull.recv().unwrap(), [&b"a"[..], b"", b"c"]);
     }

@@ -1,12 +1,15 @@
-//! The contract of the socket verbs, row by row, with real processes of the command and real libzmq at the other end.
+//! The contract of the socket verbs, row by row, with real processes of the command and real libzmq at the
+//! other end.
 //!
-//! A test waits for what it expects (a line, the end of a process) and never longer than [`support::DEADLINE`].
+//! A test waits for what it expects (a line, the end of a process) and never longer than
+//! [`support::DEADLINE`].
 
 mod support;
 
 mod end;
 mod exit;
 mod input;
+#[cfg(target_os = "linux")]
 mod memory;
 mod options;
 mod output;

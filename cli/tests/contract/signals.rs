@@ -66,8 +66,7 @@ fn a_signal_during_linger_does_not_cut_it_short() {
 fn a_reader_that_has_stopped_reading_does_not_keep_a_receiver_after_a_signal() {
     let mut pull = Zmtp::start_unread(&["pull", "--bind", "tcp://127.0.0.1:0", "--monitor"]);
     let mut push = zmtp(&format!("push --connect {} --timeout 1s", pull.bound()));
-    let mut input = push.take_stdin();
-    std::thread::spawn(move || std::io::copy(&mut std::io::repeat(b'\n'), &mut input));
+    push.flood();
     // It has stopped when its peer cannot get rid of anything.
     assert_eq!(push.ended().code, 2);
     let begun = Instant::now();
@@ -90,8 +89,7 @@ fn when_standard_output_is_closed_a_receiver_ends_quietly() {
 fn when_standard_output_is_closed_under_load_a_receiver_ends_quietly() {
     let mut pull = Zmtp::start_unread(&["pull", "--bind", "tcp://127.0.0.1:0"]);
     let mut push = zmtp(&format!("push --connect {}", pull.bound()));
-    let mut input = push.take_stdin();
-    std::thread::spawn(move || std::io::copy(&mut std::io::repeat(b'\n'), &mut input));
+    push.flood();
     pull.read_output();
     for _ in 0..1_000 {
         pull.line();

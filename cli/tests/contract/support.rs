@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use zmtp_libzmq::{Context, Opt, Socket, SocketType};
 
 /// Nothing here takes that long, on the slowest of machines.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A running `zmtp`. Killed when dropped.
-pub struct Zmtp {
+pub(crate) struct Zmtp {
     child: Child,
     stdin: Option<ChildStdin>,
     /// Standard output, if nobody has asked for its lines.
@@ -24,30 +24,35 @@ pub struct Zmtp {
 
 /// How a process ended, and what it said that no test had read by then.
 #[derive(Debug)]
-pub struct Ended {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// Starts `zmtp` with these arguments, which are separated by spaces.
-pub fn zmtp(arguments: &str) -> Zmtp {
+pub(crate) fn zmtp(arguments: &str) -> Zmtp {
     Zmtp::start(&arguments.split_whitespace().collect::<Vec<_>>())
 }
 
 impl Zmtp {
-    pub fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut zmtp = Self::start_unread(arguments);
         zmtp.out = zmtp.stdout.take().map(lines);
         zmtp
     }
 
     /// The same, but nobody reads its standard output.
-    pub fn start_unread(arguments: &[&str]) -> Self {
+    pub(crate) fn start_unread(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, Stdio::piped(), Stdio::piped())
+    }
+
+    /// The same, with other standard streams.
+    pub(crate) fn start_with(arguments: &[&str], stdin: Stdio, stdout: Stdio) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_zmtp"))
             .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdin(stdin)
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -56,53 +61,62 @@ impl Zmtp {
     }
 
     /// Writes to its standard input.
-    pub fn write(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+    pub(crate) fn write(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         self.stdin.as_mut().unwrap().write_all(bytes.as_ref()).unwrap();
         self
     }
 
     /// Its standard input, for a thread that writes a lot.
-    pub fn take_stdin(&mut self) -> ChildStdin {
+    pub(crate) fn take_stdin(&mut self) -> ChildStdin {
         self.stdin.take().unwrap()
     }
 
+    /// Writes lines to its standard input, as long as it takes some.
+    pub(crate) fn flood(&mut self) {
+        let mut input = self.take_stdin();
+        let lines = [[b'x'; 999].as_slice(), b"\n"].concat().repeat(64);
+        thread::spawn(move || while input.write_all(&lines).is_ok() {});
+    }
+
     /// Ends its standard input.
-    pub fn end_input(&mut self) -> &mut Self {
+    pub(crate) fn end_input(&mut self) -> &mut Self {
         self.stdin = None;
         self
     }
 
     /// Closes our end of its standard output.
-    pub fn close_output(&mut self) {
+    pub(crate) fn close_output(&mut self) {
         self.stdout = None;
     }
 
     /// Closes our end of its standard output, though it was read until now.
-    pub fn stop_reading(&mut self) {
+    pub(crate) fn stop_reading(&mut self) {
         self.out = None;
     }
 
     /// Begins to read its standard output.
-    pub fn read_output(&mut self) {
+    pub(crate) fn read_output(&mut self) {
         self.out = self.stdout.take().map(lines);
     }
 
     /// The next line of its standard output, without the newline.
-    pub fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         let line = self.out.as_ref().expect("standard output is read").recv_timeout(DEADLINE);
         match line {
             Ok(line) => text(line),
-            Err(error) => panic!("no line on standard output ({error:?}); on standard error: {:?}", self.said()),
+            Err(error) => {
+                panic!("no line on standard output ({error:?}); on standard error: {:?}", self.said())
+            }
         }
     }
 
     /// The next line of its standard error, without the newline.
-    pub fn err_line(&mut self) -> String {
+    pub(crate) fn err_line(&mut self) -> String {
         text(self.err.recv_timeout(DEADLINE).expect("no line on standard error"))
     }
 
     /// The next line of its standard error that contains `part`; those before are skipped.
-    pub fn err_line_with(&mut self, part: &str) -> String {
+    pub(crate) fn err_line_with(&mut self, part: &str) -> String {
         loop {
             let line = self.err_line();
             if line.contains(part) {
@@ -112,26 +126,29 @@ impl Zmtp {
     }
 
     /// Where it is bound: the endpoint of its next `bound` line.
-    pub fn bound(&mut self) -> String {
+    pub(crate) fn bound(&mut self) -> String {
         let line = self.err_line();
-        line.strip_prefix("bound ").unwrap_or_else(|| panic!("expected a bound line, not {line:?}")).to_owned()
+        line.strip_prefix("bound ")
+            .unwrap_or_else(|| panic!("expected a bound line, not {line:?}"))
+            .to_owned()
     }
 
     /// Sends it a signal, by name.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let kill = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
         assert!(kill.unwrap().success());
     }
 
     /// The most memory it ever had, in MiB.
-    pub fn peak_memory(&self) -> u64 {
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
     }
 
     /// Waits for its end.
-    pub fn ended(mut self) -> Ended {
+    pub(crate) fn ended(mut self) -> Ended {
         // A process that is gone has closed its ends of the pipes, so nothing is polled here.
         let out = self.out.take().map(|lines| rest(&lines)).unwrap_or_default();
         let err = rest(&self.err);
@@ -140,7 +157,7 @@ impl Zmtp {
     }
 
     /// Waits for its end, which is to be a good one.
-    pub fn done(self) -> Ended {
+    pub(crate) fn done(self) -> Ended {
         let ended = self.ended();
         assert_eq!(ended.code, 0, "{ended:?}");
         ended
@@ -189,13 +206,15 @@ fn text(line: Vec<u8>) -> String {
 }
 
 /// An endpoint where nobody listens, yet.
-pub fn nobody() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+pub(crate) fn nobody() -> String {
+    // An address of its own, where the system lets us: nobody gets this port by chance while it is free.
+    let host = if cfg!(target_os = "linux") { "127.0.1.1" } else { "127.0.0.1" };
+    let listener = TcpListener::bind((host, 0)).unwrap();
     format!("tcp://{}", listener.local_addr().unwrap())
 }
 
 /// A libzmq socket whose calls give up in the end.
-pub fn libzmq(kind: SocketType) -> Socket {
+pub(crate) fn libzmq(kind: SocketType) -> Socket {
     let socket = Socket::new(&Context::new(), kind).unwrap();
     for timeout in [Opt::RcvTimeo, Opt::SndTimeo] {
         socket.set_int(timeout, DEADLINE.as_millis() as i32).unwrap();
@@ -204,14 +223,14 @@ pub fn libzmq(kind: SocketType) -> Socket {
 }
 
 /// A bound libzmq PULL, and where it is.
-pub fn libzmq_pull() -> (Socket, String) {
+pub(crate) fn libzmq_pull() -> (Socket, String) {
     let pull = libzmq(SocketType::Pull);
     let at = pull.bind("tcp://127.0.0.1:*").unwrap();
     (pull, at)
 }
 
 /// A libzmq PUSH that is connected to `zmtp`, which is bound.
-pub fn libzmq_push(zmtp: &mut Zmtp) -> Socket {
+pub(crate) fn libzmq_push(zmtp: &mut Zmtp) -> Socket {
     let push = libzmq(SocketType::Push);
     push.connect(&zmtp.bound()).unwrap();
     push

@@ -13,20 +13,27 @@ fn monitor_prints_one_line_an_event_with_endpoint_peer_and_cause() {
     let push = libzmq(SocketType::Push);
     push.connect(&at).unwrap();
     let accepted = pull.err_line();
-    assert!(accepted.starts_with(&format!("accepted {at} ")) && accepted.contains("127.0.0.1:"), "{accepted}");
+    assert!(
+        accepted.starts_with(&format!("accepted {at} ")) && accepted.contains("127.0.0.1:"),
+        "{accepted}"
+    );
     let succeeded = pull.err_line();
     assert!(succeeded.starts_with(&format!("handshake-succeeded {at} ")), "{succeeded}");
     assert!(succeeded.contains("PUSH") && succeeded.contains("127.0.0.1:"), "{succeeded}");
     drop(push);
     let disconnected = pull.err_line();
-    assert!(disconnected.starts_with(&format!("disconnected {at}: ")), "{disconnected}");
+    assert!(disconnected.starts_with(&format!("disconnected {at} ")), "{disconnected}");
+    assert!(
+        disconnected.contains("127.0.0.1:") && disconnected.contains("closed the connection"),
+        "{disconnected}"
+    );
     pull.signal("INT");
     assert_eq!(pull.ended().err, format!("closed {at}\n"));
 }
 
 #[test]
 fn with_json_events_are_objects() {
-    let (_pull, at) = libzmq_pull();
+    let (pull, at) = libzmq_pull();
     let mut push = zmtp(&format!("push --connect {at} --monitor --json"));
     let mut next = || serde_json::from_str::<Value>(&push.err_line()).unwrap();
     let connected = next();
@@ -35,6 +42,10 @@ fn with_json_events_are_objects() {
     assert_eq!(succeeded["event"], "handshake-succeeded");
     assert_eq!(succeeded["type"], "PULL");
     assert!(succeeded["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{succeeded}");
+    drop(pull);
+    let disconnected = next();
+    assert_eq!((&disconnected["event"], &disconnected["discarded"]), (&"disconnected".into(), &0.into()));
+    assert!(disconnected["cause"].as_str().unwrap().contains("closed"), "{disconnected}");
 }
 
 #[test]
@@ -51,7 +62,8 @@ fn a_refusal_is_an_event_with_its_cause() {
 #[test]
 fn without_monitor_nothing_but_the_bound_lines_is_said() {
     let mut pull = zmtp("pull --bind tcp://127.0.0.1:0 --count 1");
-    libzmq_push(&mut pull).send(&[b"x"]).unwrap();
+    let push = libzmq_push(&mut pull);
+    push.send(&[b"x"]).unwrap();
     let ended = pull.done();
     assert_eq!((&*ended.out, &*ended.err), ("x\n", ""));
 }

@@ -40,6 +40,11 @@ fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
 /// Connects. Names are resolved anew each time.
 pub(crate) async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
     let io = TcpStream::connect((host, port)).await?;
+    // Dialling a free port of the range that outgoing connections use, a socket can meet itself: TCP allows both ends
+    // to open at once, and both ends are the same.
+    if io.local_addr()? == io.peer_addr()? {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
     // Small messages must not wait for acknowledgements of earlier ones.
     io.set_nodelay(true)?;
     Ok(io)
