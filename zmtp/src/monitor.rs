@@ -85,6 +85,14 @@ pub enum Event {
         /// connection (R30-PUSH-09), a dialled one's is kept.
         discarded: usize,
     },
+    /// Messages that were queued for a dialled peer are gone: it turned out to be one we cannot talk to, or
+    /// `disconnect` or `close` ran out of linger time.
+    Discarded {
+        /// The one that was dialled.
+        endpoint: Endpoint,
+        /// How many.
+        messages: usize,
+    },
     /// A listener has stopped.
     Closed {
         /// Ours.
@@ -104,6 +112,7 @@ impl Event {
             Self::HandshakeSucceeded { .. } => "handshake-succeeded",
             Self::HandshakeFailed { .. } => "handshake-failed",
             Self::Disconnected { .. } => "disconnected",
+            Self::Discarded { .. } => "discarded",
             Self::Closed { .. } => "closed",
         }
     }
@@ -119,6 +128,7 @@ impl Event {
             | Self::HandshakeSucceeded { endpoint, .. }
             | Self::HandshakeFailed { endpoint, .. }
             | Self::Disconnected { endpoint, .. }
+            | Self::Discarded { endpoint, .. }
             | Self::Closed { endpoint } => endpoint,
         }
     }
@@ -151,6 +161,7 @@ impl fmt::Display for Event {
                 write!(f, ": {cause}")?;
                 if *discarded > 0 { write!(f, "; {discarded} queued messages discarded") } else { Ok(()) }
             }
+            Self::Discarded { messages, .. } => write!(f, ": {messages} messages"),
             Self::Listening { .. } | Self::Connected { .. } | Self::Closed { .. } => Ok(()),
         }
     }

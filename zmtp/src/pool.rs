@@ -18,9 +18,12 @@ pub(crate) fn reuse(capacity: usize) -> Option<Vec<u8>> {
     if !(LEAST..=MOST).contains(&capacity) {
         return None;
     }
-    let mut buffers = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
     let fits = |buffer: &Vec<u8>| (capacity..=capacity.saturating_mul(WASTE)).contains(&buffer.capacity());
-    buffers.iter().rposition(fits).and_then(|at| buffers.swap_remove_back(at))
+    let at = pool.buffers.iter().rposition(fits)?;
+    let found = pool.buffers.swap_remove_back(at)?;
+    pool.octets -= found.capacity();
+    Some(found)
 }
 
 /// Takes a buffer back.
@@ -29,10 +32,17 @@ pub(crate) fn give(mut buffer: Vec<u8>) {
         return;
     }
     buffer.clear();
-    let mut buffers = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-    buffers.push_back(buffer);
-    let evicted = if buffers.len() > HELD { buffers.pop_front() } else { None };
-    drop(buffers);
+    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    pool.octets += buffer.capacity();
+    pool.buffers.push_back(buffer);
+    let mut evicted = Vec::new();
+    while pool.octets > HELD
+        && let Some(oldest) = pool.buffers.pop_front()
+    {
+        pool.octets -= oldest.capacity();
+        evicted.push(oldest);
+    }
+    drop(pool);
     drop(evicted);
 }
 
@@ -42,6 +52,12 @@ pub(crate) fn share(buffer: Vec<u8>) -> Bytes {
         return buffer.into();
     }
     Bytes::from_owner(Shared(buffer))
+}
+
+struct Pool {
+    /// The one that came back last is at the end.
+    buffers: VecDeque<Vec<u8>>,
+    octets: usize,
 }
 
 struct Shared(Vec<u8>);
@@ -59,14 +75,14 @@ impl Drop for Shared {
 }
 
 // A leaf: nothing else is locked or called while it is held, so the models of loom need not see it.
-static POOL: Mutex<VecDeque<Vec<u8>>> = Mutex::new(VecDeque::new());
+static POOL: Mutex<Pool> = Mutex::new(Pool { buffers: VecDeque::new(), octets: 0 });
 
 /// Smaller buffers are left to the allocator.
 const LEAST: usize = 4 * 1024;
 /// Larger ones are given back to the system.
 const MOST: usize = 2 * 1024 * 1024;
-/// Buffers that are kept. With those of ordinary size that is 2 MiB.
-const HELD: usize = 32;
+/// Octets that are kept, in all.
+const HELD: usize = 4 * 1024 * 1024;
 /// A buffer may be this many times larger than what was asked for.
 const WASTE: usize = 2;
 

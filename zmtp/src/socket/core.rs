@@ -180,6 +180,7 @@ impl<P: Sends> Core<P> {
                     Poll::Pending
                 }
                 result => {
+                    waiting.yielded = false;
                     if waiting.ticket.is_drawn() {
                         state.senders.leave(&mut waiting.ticket, true, &mut state.pipes.wakes);
                     }

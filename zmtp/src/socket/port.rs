@@ -158,7 +158,13 @@ impl<P: Pattern> Port for Core<P> {
     }
 
     fn remove(&self, id: PeerId) {
-        self.with(|state| state.remove(id));
+        let discarded = self.with(|state| {
+            let endpoint = state.pipes.get_mut(id)?.origin.endpoint.clone();
+            Some((endpoint, state.remove(id)))
+        });
+        if let Some((endpoint, messages @ 1..)) = discarded {
+            self.report(Event::Discarded { endpoint, messages });
+        }
     }
 
     fn report(&self, event: Event) {
