@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use time::{Date, Weekday, macros::format_description};
 use zmtp::Endpoint;
 
-use crate::{command::Command, protocol::name_fault};
+use crate::{protocol::name_fault, worker::command::Command};
 
 /// Backs up folders with several worker processes at once.
 ///
@@ -15,7 +15,7 @@ use crate::{command::Command, protocol::name_fault};
 ///
 /// Exit codes: 0 all done, 1 some failed, 2 timed out waiting for workers, 3 wrong usage.
 #[derive(Debug, Parser)]
-#[command(name = "backup", args_conflicts_with_subcommands = true)]
+#[command(name = "backup", args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) verb: Option<Verb>,

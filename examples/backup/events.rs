@@ -94,6 +94,7 @@ pub(crate) enum Event {
     },
     /// The grace time is over for somebody.
     Overstayed {
+        workers: Vec<String>,
         processes: usize,
         attached: usize,
     },
@@ -160,7 +161,8 @@ impl Event {
     pub(crate) fn is_remarkable(&self) -> bool {
         use Event::*;
         match self {
-            Failed { .. } | Again { .. } | GivenUp { .. } | WorkerExited { .. } | PeerLost { .. } => true,
+            Failed { .. } | Again { .. } | GivenUp { .. } | PeerLost { .. } => true,
+            WorkerExited { how, .. } => how != "exit code 0",
             Overstayed { .. } | Ignored { .. } | Note { .. } | NotArchived { .. } => true,
             Work { ready, wanted, .. } => ready < wanted,
             _ => false,
@@ -200,8 +202,9 @@ impl fmt::Display for Event {
             PeerLost { attached } => write!(f, "a worker has left, {attached} attached"),
             Stopping { why, attached } => write!(f, "{why}: stopping {attached} workers"),
             Bye { worker } => write!(f, "{worker} says bye"),
-            Overstayed { processes, attached } => {
-                write!(f, "grace time over: {processes} processes killed, {attached} peers still attached")
+            Overstayed { workers, processes, attached } => {
+                write!(f, "grace time over: {processes} processes to kill, {attached} peers still attached")?;
+                if workers.is_empty() { Ok(()) } else { write!(f, ", no bye from {}", workers.join(", ")) }
             }
             Ignored { what } => write!(f, "report ignored: {what}"),
             Note { text } => f.write_str(text),
@@ -232,7 +235,8 @@ impl fmt::Display for Summary {
         if let Some(trouble) = &self.trouble {
             writeln!(f, "{trouble}")?;
         }
-        write!(f, "{} done, {} failed in {:.1} s", self.done, self.failed, self.seconds)?;
+        let took = Span(Duration::from_secs_f64(self.seconds));
+        write!(f, "{} done, {} failed in {took}", self.done, self.failed)?;
         if self.copies > 0 {
             write!(f, "; {} of {} digests agree", self.digests_agree, self.copies)?;
         }
@@ -249,8 +253,12 @@ pub(crate) struct Span(pub(crate) Duration);
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
+            tiny if tiny.as_secs() < 1 => write!(f, "{} ms", tiny.as_millis()),
             short if short.as_secs() < 60 => write!(f, "{:.1} s", short.as_secs_f64()),
-            long => write!(f, "{} min {} s", long.as_secs() / 60, long.as_secs() % 60),
+            long if long.as_secs() < 3600 => {
+                write!(f, "{} min {} s", long.as_secs() / 60, long.as_secs() % 60)
+            }
+            hours => write!(f, "{:.1} h", hours.as_secs_f64() / 3600.0),
         }
     }
 }

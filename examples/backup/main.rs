@@ -1,34 +1,35 @@
 //! `backup`: folders backed up by several worker processes, over PUSH and PULL.
 //!
 //! A server binds PUSH for orders and PULL for reports and starts its workers, which are this same program
-//! (`backup worker`). It waits at the *ready barrier*: PUSH deals its messages to whoever is attached, so orders sent
-//! as soon as the first worker is there would all be that worker's. When everybody is ready it sends one order for
-//! every folder, collects the results, sends again what was lost with a worker, archives, and stops them all.
+//! (`backup worker`). It waits at the *ready barrier*: PUSH deals its messages to whoever is attached, so
+//! orders sent as soon as the first worker is there would all be that worker's. When everybody is ready it
+//! sends one order for every folder, collects the results, sends again what was lost with a worker, archives,
+//! and stops them all.
 //!
 //! ```text
-//! server                                              worker (one of N processes)
-//!   setup     the command line, checked                 worker    orders in, reports out
-//!   server    sockets, processes, clock                   folders::copy   walk, copy, compare
-//!     desk    decides: barrier, orders, rounds of KILL     command         or a program instead
-//!     pool    the processes
-//!   folders   what to save, destination, archive      both
-//!   show      bars, lines or JSON                        protocol  what they say to each other
+//! server     the command line checked (setup), sockets and clock, processes (pool), the table (closing)
+//!   desk     decides, purely: barrier and counts (crew), orders and results (ledger), the phases
+//!   folders  what to save, the copy, the destination, the archive
+//! worker     orders in, one job at a time: a copy, or a program (command)
+//! protocol   what the two say to each other
+//! events     what they tell people and programs, as show prints it: bars, lines, JSON
 //! ```
 //!
-//! What PUSH and PULL cannot do, this program cannot do: a worker cannot be addressed, so a slow one gets as many
-//! orders as a fast one; an order in the queue of a dead worker is missed only because we watch its process and its
-//! connection; and `KILL` is sent in rounds until everybody has gone. `patterns` has a balancer without these limits.
+//! What PUSH and PULL cannot do, this program cannot do: a worker cannot be addressed, so a slow one gets as
+//! many orders as a fast one; an order in the queue of a dead worker is missed only because we watch its
+//! process and its connection; and `KILL` is sent in rounds until everybody has gone. `patterns` has a
+//! balancer without these limits.
+//!
+//! Nobody is asked who he is: whoever reaches the two ports can take orders and report results. They are on the
+//! loopback interface unless `--orders` and `--reports` say otherwise.
 
 mod args;
-mod command;
 mod desk;
 mod events;
 mod folders;
 mod interrupt;
-mod pool;
 mod protocol;
 mod server;
-mod setup;
 mod show;
 mod worker;
 
@@ -40,8 +41,7 @@ use time::OffsetDateTime;
 use crate::{
     args::{Cli, ServerArgs, Verb, WorkerArgs},
     desk::Trouble,
-    server::Server,
-    setup::Setup,
+    server::{Server, Setup},
     show::Show,
     worker::Farewell,
 };

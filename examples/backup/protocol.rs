@@ -14,10 +14,11 @@
 //! | `bye` worker | this worker has read `KILL` and exits |
 //! | `1` | a worker without a name: it is ready, or has finished one of its jobs |
 //!
-//! Numbers are decimal. A worker without a name may send `done` and `failed` with an empty name instead of `1`.
+//! Numbers are decimal. A worker without a name may send `done` and `failed` with an empty name instead of
+//! `1`.
 //!
-//! Decoding trusts nobody: names and texts are cut to a sane length, numbers must be numbers, and what does not
-//! fit is [`Malformed`]. Whether a report makes sense at this moment is not asked here but by the desk.
+//! Decoding trusts nobody: names and texts are cut to a sane length, numbers must be numbers, and what does
+//! not fit is [`Malformed`]. Whether a report makes sense at this moment is not asked here but by the desk.
 
 use std::{fmt, time::Duration};
 

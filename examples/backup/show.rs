@@ -1,7 +1,7 @@
 //! How events reach people and programs: bars on a terminal, plain lines in a pipe, JSON lines with `--json`.
 //!
-//! Texts from outside (folder names, error outputs, reports of whoever connects) are shown without their control
-//! characters: a terminal is not theirs to command. If nobody reads any more, the backup goes on.
+//! Texts from outside (folder names, error outputs, reports of whoever connects) are shown without their
+//! control characters: a terminal is not theirs to command. If nobody reads any more, the backup goes on.
 
 use std::{
     collections::BTreeMap,

@@ -1,10 +1,10 @@
-//! Who works here: the processes we started, the names that said ready, the peers attached to the orders socket.
-//! Pure counting.
+//! Who works here: the processes we started, the names that said ready, the peers attached to the orders
+//! socket. Pure counting.
 //!
-//! The same worker is seen on three ways that know nothing of each other: as a process, as a name in the reports,
-//! as a peer of PUSH. Ready on one connection and attached on the other are ordered by nothing, so the ready
-//! barrier wants both counts, and so does the end: everybody who ever said ready has been attached, and nobody is
-//! attached any more.
+//! The same worker is seen on ways that know nothing of each other: as a process, as a name in the reports,
+//! as a peer of PUSH and as one of PULL. Nothing puts in order what comes on two connections. So the ready
+//! barrier wants ready reports and attached peers, and the end wants that everybody who ever said ready has
+//! been attached, that nobody is any more, and that the last report has been read.
 
 use std::{
     collections::BTreeMap,
@@ -20,6 +20,8 @@ pub(crate) struct Crew {
     unnamed: usize,
     attached: usize,
     ever_attached: usize,
+    /// Peers of the reports socket; what those before them have said is read.
+    reporting: usize,
 }
 
 impl Crew {
@@ -33,10 +35,11 @@ impl Crew {
         !std::mem::replace(&mut member.exited, true)
     }
 
-    /// False if this name had said so before, or its process has exited meanwhile.
+    /// False if that is known, or its process has exited meanwhile.
     pub(crate) fn handle_ready(&mut self, name: &str) -> bool {
         let member = self.members.entry(name.to_owned()).or_default();
-        !std::mem::replace(&mut member.ready, true) && !member.exited
+        let is_known = std::mem::replace(&mut member.ready, true) && !std::mem::take(&mut member.left);
+        !is_known && !member.exited
     }
 
     /// It has taken its leave.
@@ -50,9 +53,10 @@ impl Crew {
         self.unnamed += 1;
     }
 
-    pub(crate) fn handle_peers(&mut self, joined: usize, lost: usize) {
+    pub(crate) fn handle_peers(&mut self, joined: usize, lost: usize, reporting: usize) {
         self.attached = (self.attached + joined).saturating_sub(lost);
         self.ever_attached += joined;
+        self.reporting = reporting;
     }
 
     pub(crate) fn has_exited(&self, name: &str) -> bool {
@@ -65,7 +69,13 @@ impl Crew {
     }
 
     pub(crate) fn named(&self) -> usize {
-        self.members.values().filter(|member| member.ready && !member.exited && !member.left).count()
+        self.staying().count()
+    }
+
+    /// The names of those that said ready and have not gone since.
+    pub(crate) fn staying(&self) -> impl Iterator<Item = &str> {
+        let stays = |member: &Member| member.ready && !member.exited && !member.left;
+        self.members.iter().filter(move |(_, member)| stays(member)).map(|(name, _)| name.as_str())
     }
 
     pub(crate) fn unnamed(&self) -> usize {
@@ -83,16 +93,20 @@ impl Crew {
 
     /// We started workers, and every one of them has exited.
     pub(crate) fn is_bereft(&self) -> bool {
-        self.attached == 0 && self.children() == 0 && self.members.values().any(|member| member.spawned)
+        self.nobody_is_here() && self.members.values().any(|member| member.spawned)
     }
 
     pub(crate) fn is_gone(&self) -> bool {
         let ever_ready = self.members.values().filter(|member| member.ready).count() + self.unnamed;
-        self.attached == 0 && self.children() == 0 && self.ever_attached >= ever_ready
+        self.nobody_is_here() && self.ever_attached >= ever_ready
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.members.keys().map(String::as_str)
+    }
+
+    fn nobody_is_here(&self) -> bool {
+        self.attached == 0 && self.reporting == 0 && self.children() == 0
     }
 }
 
@@ -104,7 +118,8 @@ struct Member {
     left: bool,
 }
 
-/// The ready barrier: no order before `wanted` workers are ready and attached; at the deadline, `least` will do.
+/// The ready barrier: no order before `wanted` workers are ready and attached; at the deadline, `least` will
+/// do.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Barrier {
     pub(crate) wanted: usize,
@@ -161,7 +176,7 @@ mod tests {
         for name in ready {
             crew.handle_ready(name);
         }
-        crew.handle_peers(attached, 0);
+        crew.handle_peers(attached, 0, 0);
         crew
     }
 
@@ -198,10 +213,10 @@ mod tests {
     #[test]
     fn a_worker_that_is_ready_but_was_never_attached_is_not_gone() {
         let mut crew = crew(&["a", "b"], 1);
-        crew.handle_peers(0, 1);
+        crew.handle_peers(0, 1, 0);
         assert!(!crew.is_gone());
-        crew.handle_peers(1, 0);
-        crew.handle_peers(0, 1);
+        crew.handle_peers(1, 0, 0);
+        crew.handle_peers(0, 1, 0);
         assert!(crew.is_gone());
     }
 
@@ -213,5 +228,15 @@ mod tests {
         assert!(!crew.handle_exit("a"));
         assert!(!crew.handle_ready("a"));
         assert_eq!((crew.ready(), crew.children()), (1, 0));
+    }
+
+    #[test]
+    fn who_has_said_bye_may_come_back() {
+        let mut crew = crew(&["a", "b"], 2);
+        crew.handle_bye("a");
+        assert_eq!(crew.staying().collect::<Vec<_>>(), ["b"]);
+        assert!(crew.handle_ready("a"));
+        assert!(!crew.handle_ready("a"));
+        assert_eq!(crew.ready(), 2);
     }
 }

@@ -1,18 +1,20 @@
 //! The jobs, the orders on their way, and what became of them. Pure: no clock, no sockets.
 //!
-//! A job is one folder. Every order sent for it is an *attempt* and, until its end is known, a [`Flight`]. PUSH
-//! does not say which worker an order went to; the worker's `started` does. Two rules keep the result right:
+//! A job is one folder. Every order sent for it is an *attempt* and, until its end is known, a [`Flight`].
+//! PUSH does not say which worker an order went to; the worker's `started` does. Two rules keep the result
+//! right:
 //!
 //! * The first accepted result of a job counts, whichever attempt it is of; later ones are duplicates.
-//! * A job whose every flight is lost waits again. It is given up after more than `retries` failures; an order
-//!   that nobody had started is not a failure of the job.
+//! * A job whose every flight is lost waits again. It is given up after more than `retries` failures; an
+//!   order that nobody had started is not a failure of the job.
 
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
 };
 
-use crate::protocol::Copied;
+use super::job::{Flight, Job, Lost, Next, Outcome, State, Unknown, Verdict};
+use crate::events::Span;
 
 #[derive(Debug)]
 pub(crate) struct Ledger {
@@ -20,6 +22,8 @@ pub(crate) struct Ledger {
     waiting: VecDeque<usize>,
     flights: Vec<Flight>,
     retries: u32,
+    /// When a worker has reported last, or an order was sent.
+    heard: Option<Instant>,
     duplicates: u64,
     resent: u64,
 }
@@ -31,6 +35,7 @@ impl Ledger {
             waiting: (0..jobs).collect(),
             flights: Vec::new(),
             retries,
+            heard: None,
             duplicates: 0,
             resent: 0,
         }
@@ -42,6 +47,7 @@ impl Ledger {
         let job = &mut self.jobs[id];
         job.attempts += 1;
         self.resent += u64::from(job.attempts > 1);
+        self.heard = Some(now);
         self.flights.push(Flight { job: id, attempt: job.attempts, since: now, worker: None });
         Some((id, job.attempts))
     }
@@ -52,6 +58,10 @@ impl Ledger {
         self.jobs[id].attempts -= 1;
         self.resent -= u64::from(attempt > 1);
         self.waiting.push_front(id);
+    }
+
+    pub(crate) fn handle_report(&mut self, now: Instant) {
+        self.heard = Some(now);
     }
 
     /// A worker has begun. Does this make another flight of the same worker a lost one? It does one job at a
@@ -77,7 +87,8 @@ impl Ledger {
         Ok(lost)
     }
 
-    /// Is this the result that counts? Then the caller commits it and says [`Self::settle`] or [`Self::reopen`].
+    /// Is this the result that counts? Then the caller commits it and says [`Self::settle`] or
+    /// [`Self::reopen`].
     pub(crate) fn handle_done(&mut self, id: usize, attempt: u32) -> Result<Verdict, Unknown> {
         self.check(id, attempt)?;
         self.remove(id, attempt);
@@ -96,18 +107,18 @@ impl Ledger {
     }
 
     /// The accepted result could not be put in place.
-    pub(crate) fn reopen(&mut self, id: usize, why: &str) -> Next {
+    pub(crate) fn reopen(&mut self, id: usize, attempt: u32, why: &str) -> Next {
         if self.jobs[id].state == State::Accepted {
             self.jobs[id].state = State::Open;
         }
-        self.fail(id, why)
+        self.fail(id, attempt, why)
     }
 
     /// An attempt has failed and its worker is free again.
     pub(crate) fn handle_failed(&mut self, id: usize, attempt: u32, text: &str) -> Result<Next, Unknown> {
         self.check(id, attempt)?;
         self.remove(id, attempt);
-        Ok(self.fail(id, text))
+        Ok(self.fail(id, attempt, text))
     }
 
     /// A worker is known to be dead: what it had started is lost.
@@ -130,13 +141,16 @@ impl Ledger {
         doubtful
     }
 
-    /// What has been away for longer than `limit`.
+    /// What has been away for too long, a job taking `limit` at most.
     pub(crate) fn handle_overdue(&mut self, now: Instant, limit: Duration) -> Vec<Lost> {
-        self.lose(&format!("no answer for {limit:?}"), |flight| flight.since + limit <= now)
+        let last_start = self.last_start(limit);
+        self.lose(&format!("no answer for {}", Span(limit)), |flight| flight.end(limit, last_start) <= now)
     }
 
-    pub(crate) fn oldest_flight(&self) -> Option<Instant> {
-        self.flights.iter().map(|flight| flight.since).min()
+    /// When that happens next.
+    pub(crate) fn next_overdue(&self, limit: Duration) -> Option<Instant> {
+        let last_start = self.last_start(limit);
+        self.flights.iter().map(|flight| flight.end(limit, last_start)).min()
     }
 
     /// The oldest order that no worker with a name has started.
@@ -189,25 +203,33 @@ impl Ledger {
         }
     }
 
+    /// When the last of the orders that nobody has started must have been started, even if all of them are in
+    /// the queue of one worker: it would be heard of every `limit`.
+    fn last_start(&self, limit: Duration) -> Option<Instant> {
+        let queued = self.flights.iter().filter(|flight| flight.worker.is_none()).count();
+        self.heard?.checked_add(limit.saturating_mul(u32::try_from(queued).unwrap_or(u32::MAX)))
+    }
+
     fn remove(&mut self, id: usize, attempt: u32) {
         self.flights.retain(|flight| flight.job != id || flight.attempt != attempt);
     }
 
     fn lose(&mut self, why: &str, which: impl Fn(&Flight) -> bool) -> Vec<Lost> {
         let lost: Vec<_> = self.flights.extract_if(.., |flight| which(flight)).collect();
-        lost.into_iter().map(|flight| (flight.job, flight.attempt, self.fail(flight.job, why))).collect()
+        let lost = lost.into_iter();
+        lost.map(|Flight { job, attempt, .. }| (job, attempt, self.fail(job, attempt, why))).collect()
     }
 
-    fn fail(&mut self, id: usize, why: &str) -> Next {
+    fn fail(&mut self, id: usize, attempt: u32, why: &str) -> Next {
         if self.jobs[id].state != State::Open {
             return Next::Settled;
         }
         let job = &mut self.jobs[id];
-        job.failures += 1;
+        job.failures.insert(attempt);
         job.last_failure = Some(why.to_owned());
         if !self.is_idle(id) {
             Next::StillTrying
-        } else if self.jobs[id].failures > self.retries {
+        } else if self.jobs[id].failures.len() > self.retries as usize {
             self.jobs[id].state = State::Failed(why.to_owned());
             Next::GivenUp
         } else {
@@ -221,81 +243,6 @@ impl Ledger {
         self.jobs[id].state == State::Open
             && !self.waiting.contains(&id)
             && !self.flights.iter().any(|flight| flight.job == id)
-    }
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Job {
-    pub(crate) state: State,
-    /// Orders sent for it.
-    pub(crate) attempts: u32,
-    failures: u32,
-    last_failure: Option<String>,
-}
-
-impl Job {
-    fn is_settled(&self) -> bool {
-        matches!(self.state, State::Done(_) | State::Failed(_))
-    }
-}
-
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) enum State {
-    #[default]
-    Open,
-    /// A result is being put in place.
-    Accepted,
-    Done(Outcome),
-    Failed(String),
-}
-
-/// The result that counts, and whose it is (nobody's, for a worker without a name).
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) struct Outcome {
-    pub(crate) worker: String,
-    pub(crate) attempt: u32,
-    pub(crate) copied: Copied,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Accepted,
-    Duplicate,
-}
-
-/// What follows from a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Next {
-    /// The job waits to be sent again.
-    Again,
-    /// It has failed too often.
-    GivenUp,
-    /// Another attempt of it waits or is in flight.
-    StillTrying,
-    /// It had its result already.
-    Settled,
-}
-
-/// A flight that will not end any more: job, attempt, and what follows.
-pub(crate) type Lost = (usize, u32, Next);
-
-/// A report about an order that was never sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Unknown;
-
-#[derive(Debug)]
-struct Flight {
-    job: usize,
-    attempt: u32,
-    /// Since when it is in its present state: sent, or started.
-    since: Instant,
-    /// Who has started it, where that is known.
-    worker: Option<String>,
-}
-
-impl Flight {
-    fn by(&self, worker: &str) -> bool {
-        self.worker.as_deref() == Some(worker)
     }
 }
 
@@ -377,6 +324,19 @@ mod tests {
         let limit = Duration::from_secs(5);
         assert_eq!(ledger.handle_overdue(now + limit / 2, limit), []);
         assert_eq!(ledger.handle_overdue(now + limit, limit), [(0, 1, Next::Again)]);
+    }
+
+    #[test]
+    fn an_order_in_a_queue_is_missed_only_when_those_before_it_would_be_through() {
+        let (mut ledger, now) = sent(3);
+        let limit = Duration::from_secs(5);
+        ledger.handle_report(now + limit / 2);
+        ledger.handle_started(now + limit / 2, "a", 0, 1).unwrap();
+
+        assert_eq!(ledger.next_overdue(limit), Some(now + limit * 3 / 2));
+        assert_eq!(ledger.handle_overdue(now + limit * 3 / 2, limit), [(0, 1, Next::Again)]);
+        assert_eq!(ledger.next_overdue(limit), Some(now + limit * 5 / 2));
+        assert_eq!(ledger.handle_overdue(now + limit * 5 / 2, limit).len(), 2);
     }
 
     #[test]

@@ -8,31 +8,34 @@
 //!     +--deadline, too few ready----------------------------------------->+
 //! ```
 //!
-//! **Working.** At most one order per ready worker is on its way. PUSH hands them out in turn and cannot address:
-//! a slow worker still gets every n-th order, and one that is attached without being ready gets its share too.
-//! What is lost with a worker is sent again. Credit, addressed orders and fairness by speed need one connection
-//! per worker in both directions; the balancer of the `patterns` crate has them.
+//! **Working.** At most one order per ready worker is on its way. PUSH hands them out in turn and cannot
+//! address: a slow worker still gets every n-th order, and one that is attached without being ready gets its
+//! share too. What is lost with a worker is sent again. Credit, addressed orders and fairness by speed need
+//! one connection per worker in both directions; the balancer of the `patterns` crate has them.
 //!
 //! **Draining.** Workers that say `1` instead of a name may never tell of their jobs, so they get every order
-//! at once and `KILL` behind it, as in the article this example follows; a worker reads it when it is through.
-//! At most once, and no second attempt.
+//! at once and `KILL` behind it, as in the article this example follows; a worker reads it when it is
+//! through. At most once, and no second attempt.
 //!
-//! **Stopping.** One `KILL` for every attached peer is right only if nobody joins, leaves or blocks meanwhile.
-//! So there are rounds of it until nobody is attached and no process of ours is left, for the grace time at most.
+//! **Stopping.** One `KILL` for every attached peer is right only if nobody joins, leaves or blocks
+//! meanwhile. So there are rounds of it until nobody is attached and no process of ours is left, for the
+//! grace time at most.
 
 mod crew;
+mod job;
 mod ledger;
+mod output;
 mod phases;
 
 use std::{
     collections::VecDeque,
-    fmt,
     time::{Duration, Instant},
 };
 
 use self::{
     crew::{Barrier, Crew},
-    ledger::{Job, Ledger, Lost, Next, Verdict},
+    job::{Job, Verdict},
+    ledger::Ledger,
     phases::Phase,
 };
 use crate::{
@@ -40,7 +43,10 @@ use crate::{
     protocol::{Copied, Malformed, Report},
 };
 
-pub(crate) use self::ledger::{Outcome, State};
+pub(crate) use self::{
+    job::{Outcome, State},
+    output::{Output, Trouble},
+};
 
 #[derive(Debug)]
 pub(crate) struct Desk {
@@ -69,37 +75,6 @@ pub(crate) struct Rules {
     pub(crate) retries: u32,
     pub(crate) job_timeout: Option<Duration>,
     pub(crate) grace: Duration,
-}
-
-/// What the shell has to do.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Output {
-    /// Send this order and say [`Desk::handle_sent`] or, if there is no room, [`Desk::handle_no_room`].
-    Send {
-        job: usize,
-        attempt: u32,
-    },
-    /// Send so many `KILL`, as far as there is room.
-    Stop(usize),
-    /// Put the result of this attempt in place and say [`Desk::handle_committed`].
-    Commit {
-        job: usize,
-        outcome: Outcome,
-    },
-    /// Ask our processes to leave their jobs and go: `KILL` waits in line behind the orders before it.
-    Terminate,
-    /// Kill the processes that are left.
-    Kill,
-    Tell(Event),
-}
-
-/// Why not everything was tried.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    /// Waited in vain for workers.
-    TimedOut(String),
-    Interrupted,
-    NobodyLeft,
 }
 
 impl Desk {
@@ -139,8 +114,10 @@ impl Desk {
         self.turn(now);
     }
 
-    pub(crate) fn handle_peers(&mut self, now: Instant, joined: usize, lost: usize) {
-        self.crew.handle_peers(joined, lost);
+    /// Peers have joined and left the orders socket; so many are on the reports socket, and whatever those
+    /// that have left it had said before has been handed to [`Self::handle_report`].
+    pub(crate) fn handle_peers(&mut self, now: Instant, joined: usize, lost: usize, reporting: usize) {
+        self.crew.handle_peers(joined, lost, reporting);
         if lost > 0 && matches!(self.phase, Phase::Working) {
             self.tell(Event::PeerLost { attached: self.crew.attached() });
             for job in self.ledger.handle_peer_lost() {
@@ -151,6 +128,7 @@ impl Desk {
     }
 
     pub(crate) fn handle_report(&mut self, now: Instant, report: Result<Report, Malformed>) {
+        self.ledger.handle_report(now);
         match report {
             Ok(Report::Ready { worker }) => {
                 if self.crew.handle_ready(&worker) {
@@ -197,7 +175,7 @@ impl Desk {
                 self.ledger.settle(job, outcome);
             }
             Some(text) => {
-                let next = self.ledger.reopen(job, &text);
+                let next = self.ledger.reopen(job, outcome.attempt, &text);
                 self.tell_failed(outcome.worker, job, outcome.attempt, text, next);
             }
         }
@@ -238,7 +216,7 @@ impl Desk {
 
     /// When [`Self::handle_timeout`] wants to be called, if nothing else happens before.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let overdue = || Some(self.ledger.oldest_flight()? + self.flight_limit()?);
+        let overdue = || self.ledger.next_overdue(self.flight_limit()?);
         match &self.phase {
             Phase::Gathering => Some(self.barrier.deadline),
             Phase::Working => {
@@ -305,9 +283,9 @@ impl Desk {
         }
     }
 
-    /// A nameless worker is ready, or a nameless worker has finished a job. As many are ready as there are peers
-    /// without a name. Where the guess is wrong because a newcomer's two connections overtook each other, its
-    /// counterpart comes along later and the sum is right.
+    /// A nameless worker is ready, or a nameless worker has finished a job. As many are ready as there are
+    /// peers without a name. Where the guess is wrong because a newcomer's two connections overtook each
+    /// other, its counterpart comes along later and the sum is right.
     fn handle_one(&mut self) {
         let newcomer = self.crew.attached() > self.crew.named() + self.crew.unnamed();
         if newcomer || matches!(self.phase, Phase::Gathering) {
@@ -319,53 +297,9 @@ impl Desk {
             self.ignore("1, and no order is on its way to a worker without a name".into());
         }
     }
-
-    fn tell(&mut self, event: Event) {
-        self.outputs.push_back(Output::Tell(event));
-    }
-
-    fn ignore(&mut self, what: String) {
-        self.tell(Event::Ignored { what });
-    }
-
-    fn tell_ready(&mut self, worker: String) {
-        let (ready, attached) = (self.crew.ready(), self.crew.attached());
-        self.tell(Event::Ready { worker, ready, attached });
-    }
-
-    fn tell_failed(&mut self, worker: String, job: usize, attempt: u32, text: String, next: Next) {
-        self.tell(Event::Failed { job, attempt, folder: self.folders[job].clone(), worker, text });
-        self.tell_next(job, next);
-    }
-
-    fn tell_lost(&mut self, lost: Vec<Lost>) {
-        for (job, attempt, next) in lost.into_iter().filter(|(_, _, next)| *next != Next::Settled) {
-            self.tell(Event::Lost { job, attempt, folder: self.folders[job].clone() });
-            self.tell_next(job, next);
-        }
-    }
-
-    fn tell_next(&mut self, job: usize, next: Next) {
-        let folder = self.folders[job].clone();
-        match next {
-            Next::Again => self.tell(Event::Again { job, folder }),
-            Next::GivenUp => self.tell(Event::GivenUp { job, folder }),
-            Next::StillTrying | Next::Settled => {}
-        }
-    }
 }
 
 const NO_ROOM_PAUSE: Duration = Duration::from_millis(50);
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TimedOut(why) => f.write_str(why),
-            Self::Interrupted => f.write_str("interrupted"),
-            Self::NobodyLeft => f.write_str("no worker is left"),
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests;

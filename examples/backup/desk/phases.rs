@@ -80,7 +80,7 @@ impl Desk {
                 ),
             });
         }
-        if gone || self.ledger.all_settled() {
+        if gone || self.ledger.in_flight() == 0 {
             return self.stop(now, "all orders are handed out", None);
         }
         if let Phase::Draining(rounds) = &mut self.phase
@@ -114,7 +114,8 @@ impl Desk {
                 (*killed, *deadline) = (true, now + KILL_TIME);
                 self.outputs.push_back(Output::Kill);
             }
-            self.tell(Event::Overstayed { processes, attached });
+            let workers = self.crew.staying().map(ToOwned::to_owned).collect();
+            self.tell(Event::Overstayed { workers, processes, attached });
         } else if !*killed && rounds.is_due(now) {
             self.outputs.push_back(Output::Stop(attached));
         }

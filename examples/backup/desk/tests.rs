@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::*;
+use super::{job::*, *};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -27,7 +27,7 @@ fn gathered(names: &[&str], rules: Rules, jobs: usize) -> (Desk, Instant) {
     let (mut desk, now) = desk(rules, jobs);
     for name in names {
         desk.handle_spawned(name, 1);
-        desk.handle_peers(now, 1, 0);
+        desk.handle_peers(now, 1, 0, 0);
         desk.handle_report(now, Ok(ready(name)));
     }
     (desk, now)
@@ -71,10 +71,10 @@ fn no_order_is_sent_before_everybody_is_ready_and_attached() {
     let (mut desk, now) = desk(rules(2), 5);
     desk.handle_report(now, Ok(ready("a")));
     desk.handle_report(now, Ok(ready("b")));
-    desk.handle_peers(now, 1, 0);
+    desk.handle_peers(now, 1, 0, 0);
     assert_eq!(outputs(&mut desk, now), []);
 
-    desk.handle_peers(now, 1, 0);
+    desk.handle_peers(now, 1, 0, 0);
 
     assert_eq!(outputs(&mut desk, now), [send(0, 1), send(1, 1)]);
 }
@@ -88,7 +88,7 @@ fn there_are_as_many_orders_on_their_way_as_workers_and_late_ones_count() {
     desk.handle_report(now, Ok(done("a", 0, 1)));
     assert_eq!(outputs(&mut desk, now), [send(2, 1)]);
 
-    desk.handle_peers(now, 1, 0);
+    desk.handle_peers(now, 1, 0, 0);
     desk.handle_report(now, Ok(ready("c")));
     assert_eq!(outputs(&mut desk, now), [send(3, 1)]);
 }
@@ -98,7 +98,7 @@ fn b09_at_the_deadline_the_minimum_starts_and_less_gives_up_with_the_count() {
     for (min, outcome) in [(2, None), (3, Some("2 of 3 workers ready after 2.0 s, at least 3 wanted"))] {
         let (mut desk, now) = desk(Rules { min, ..rules(3) }, 5);
         for name in ["a", "b"] {
-            desk.handle_peers(now, 1, 0);
+            desk.handle_peers(now, 1, 0, 0);
             desk.handle_report(now, Ok(ready(name)));
         }
         assert_eq!(outputs(&mut desk, now), []);
@@ -123,7 +123,7 @@ fn b12_the_job_of_a_dead_worker_and_the_orders_in_its_queue_are_sent_again() {
 
     desk.handle_exit(now, "a", "killed by signal 9");
     assert_eq!(outputs(&mut desk, now), []); // two orders on their way for two workers
-    desk.handle_peers(now, 0, 1);
+    desk.handle_peers(now, 0, 1, 0);
     assert_eq!(outputs(&mut desk, now), [send(0, 2)]);
 
     desk.handle_report(now, Ok(done("b", 1, 1)));
@@ -170,7 +170,7 @@ fn when_no_worker_is_left_what_is_open_has_failed() {
     outputs(&mut desk, now);
     desk.handle_report(now, Ok(started("a", 0, 1)));
     desk.handle_exit(now, "a", "exit code 1");
-    desk.handle_peers(now, 0, 1);
+    desk.handle_peers(now, 0, 1, 0);
 
     outputs(&mut desk, now);
     assert!(desk.is_over());
@@ -182,15 +182,15 @@ fn when_no_worker_is_left_what_is_open_has_failed() {
 #[test]
 fn workers_of_others_may_come_back_within_the_ready_timeout() {
     let (mut desk, now) = desk(rules(1), 1);
-    desk.handle_peers(now, 1, 0);
+    desk.handle_peers(now, 1, 0, 0);
     desk.handle_report(now, Ok(ready("a")));
-    desk.handle_peers(now, 0, 1);
+    desk.handle_peers(now, 0, 1, 0);
     outputs(&mut desk, now);
 
     assert_eq!(desk.next_deadline(), Some(now + 2 * SECOND));
-    desk.handle_peers(now + SECOND, 1, 0);
+    desk.handle_peers(now + SECOND, 1, 0, 0);
     assert_eq!(outputs(&mut desk, now), [send(0, 2)]);
-    desk.handle_peers(now + SECOND, 0, 1);
+    desk.handle_peers(now + SECOND, 0, 1, 0);
     desk.handle_timeout(now + 3 * SECOND);
     assert_eq!(desk.trouble(), Some(&Trouble::TimedOut("no worker attached for 2.0 s".into())));
 }
@@ -214,14 +214,14 @@ fn b08_kill_goes_out_in_rounds_until_everybody_has_gone() {
 
     // One leaves, one comes: the newcomer gets its own in the next round.
     desk.handle_exit(now, "a", "exit code 0");
-    desk.handle_peers(now, 1, 1);
+    desk.handle_peers(now, 1, 1, 0);
     let round = desk.next_deadline().unwrap();
     desk.handle_timeout(round);
     assert_eq!(outputs(&mut desk, now), [Output::Stop(2)]);
 
     desk.handle_exit(round, "b", "exit code 0");
     assert!(!desk.is_over());
-    desk.handle_peers(round, 0, 2);
+    desk.handle_peers(round, 0, 2, 0);
     outputs(&mut desk, now);
     assert!(desk.is_over());
 }
@@ -236,7 +236,7 @@ fn who_has_not_gone_by_the_end_of_the_grace_time_is_killed() {
     desk.handle_timeout(now + 5 * SECOND);
     assert_eq!(outputs(&mut desk, now), [Output::Kill]);
     desk.handle_exit(now + 5 * SECOND, "a", "killed by signal 9");
-    desk.handle_peers(now + 5 * SECOND, 0, 1);
+    desk.handle_peers(now + 5 * SECOND, 0, 1, 0);
     outputs(&mut desk, now);
     assert!(desk.is_over());
 }
@@ -255,7 +255,7 @@ fn the_second_interrupt_kills_at_once() {
 #[test]
 fn b06_workers_without_a_name_get_every_order_and_kill_behind_it() {
     let (mut desk, now) = desk(rules(2), 5);
-    desk.handle_peers(now, 2, 0);
+    desk.handle_peers(now, 2, 0, 0);
     desk.handle_report(now, Ok(Report::One));
     desk.handle_report(now, Ok(Report::One));
 
@@ -263,7 +263,7 @@ fn b06_workers_without_a_name_get_every_order_and_kill_behind_it() {
     assert_eq!(outputs(&mut desk, now), orders);
 
     // They never say another word, and leave: all is done, for all we know.
-    desk.handle_peers(now, 0, 2);
+    desk.handle_peers(now, 0, 2, 0);
     outputs(&mut desk, now);
     assert!(desk.is_over());
     assert!(desk.jobs().iter().all(|job| matches!(job.state, State::Done(_))));
@@ -272,12 +272,12 @@ fn b06_workers_without_a_name_get_every_order_and_kill_behind_it() {
 #[test]
 fn b06_workers_without_a_name_that_do_report_are_believed_job_by_job() {
     let (mut desk, now) = desk(rules(1), 3);
-    desk.handle_peers(now, 1, 0);
+    desk.handle_peers(now, 1, 0, 0);
     desk.handle_report(now, Ok(Report::One));
     outputs(&mut desk, now);
     desk.handle_report(now, Ok(Report::One));
     desk.handle_report(now, Ok(done("", 1, 1)));
-    desk.handle_peers(now, 0, 1);
+    desk.handle_peers(now, 0, 1, 0);
     outputs(&mut desk, now);
 
     assert!(desk.is_over());
@@ -298,8 +298,8 @@ fn an_order_without_room_waits_a_moment() {
     assert_eq!(outputs(&mut desk, now), [send(0, 1)]);
 }
 
-/// A night with workers that die, join, fail and are slow, and a PUSH that deals in turn and loses the queues of
-/// the dead. Whatever happens: it ends, every job is settled, and what is done was done by somebody.
+/// A night with workers that die, join, fail and are slow, and a PUSH that deals in turn and loses the queues
+/// of the dead. Whatever happens: it ends, every job is settled, and what is done was done by somebody.
 #[test]
 fn every_night_ends_with_every_job_settled() {
     for seed in 0..1000 {
@@ -326,6 +326,9 @@ struct Worker {
     dead: bool,
     queue: VecDeque<Option<(usize, u32)>>,
     job: Option<(usize, u32)>,
+    /// Reports on their way, on a connection of their own.
+    said: VecDeque<Report>,
+    reporting: bool,
 }
 
 impl Night {
@@ -405,48 +408,68 @@ impl Night {
     }
 
     fn step(&mut self, at: usize) {
+        if self.random.bool() {
+            return self.hear(at);
+        }
         let chance = self.random.u8(..);
-        let (now, worker) = (self.now, &mut self.workers[at]);
+        let worker = &mut self.workers[at];
         let name = worker.name.clone();
         if worker.dead {
             if std::mem::take(&mut worker.attached) {
-                self.desk.handle_peers(now, 0, 1);
+                self.look_at_peers(0, 1);
             }
-            return;
-        }
-        if chance < 3 && at < self.mortals {
-            return self.die(at);
-        }
-        if !worker.attached {
+        } else if chance < 3 && at < self.mortals {
+            self.die(at);
+        } else if !worker.reporting {
+            (worker.reporting, worker.said) = (true, [ready(&name)].into());
+            self.look_at_peers(0, 0);
+        } else if !worker.attached {
             worker.attached = true;
-            self.desk.handle_peers(now, 1, 0);
-            return self.desk.handle_report(now, Ok(ready(&name)));
-        }
-        if let Some((job, attempt)) = worker.job.take() {
+            self.look_at_peers(1, 0);
+        } else if let Some((job, attempt)) = worker.job.take() {
             if chance < 40 {
-                return self.desk.handle_report(now, Ok(failed(&name, job, attempt)));
+                worker.said.push_back(failed(&name, job, attempt));
+            } else {
+                self.really_done.insert(job);
+                worker.said.push_back(done(&name, job, attempt));
             }
-            self.really_done.insert(job);
-            return self.desk.handle_report(now, Ok(done(&name, job, attempt)));
-        }
-        match worker.queue.pop_front() {
-            Some(Some((job, attempt))) => {
-                worker.job = Some((job, attempt));
-                self.desk.handle_report(now, Ok(started(&name, job, attempt)));
+        } else {
+            match worker.queue.pop_front() {
+                Some(Some((job, attempt))) => {
+                    worker.job = Some((job, attempt));
+                    worker.said.push_back(started(&name, job, attempt));
+                }
+                Some(None) => {
+                    worker.said.push_back(Report::Bye { worker: name });
+                    self.die(at);
+                }
+                None => {}
             }
-            Some(None) => {
-                self.desk.handle_report(now, Ok(Report::Bye { worker: name }));
-                self.die(at);
-            }
-            None => {}
         }
     }
 
-    /// The process is gone; its connection is seen to be gone some time later.
+    /// One of its reports arrives, or the end of its connection.
+    fn hear(&mut self, at: usize) {
+        let worker = &mut self.workers[at];
+        if let Some(report) = worker.said.pop_front() {
+            self.desk.handle_report(self.now, Ok(report));
+        } else if worker.dead && std::mem::take(&mut worker.reporting) {
+            self.look_at_peers(0, 0);
+        }
+    }
+
+    fn look_at_peers(&mut self, joined: usize, lost: usize) {
+        let reporting = self.workers.iter().filter(|worker| worker.reporting).count();
+        self.desk.handle_peers(self.now, joined, lost, reporting);
+    }
+
+    /// The process is gone; its connections are seen to be gone some time later, and some of its last words
+    /// with them.
     fn die(&mut self, at: usize) {
         let worker = &mut self.workers[at];
         if !std::mem::replace(&mut worker.dead, true) {
             worker.queue.clear();
+            worker.said.truncate(self.random.usize(..=worker.said.len()));
             self.desk.handle_exit(self.now, &worker.name.clone(), "killed by signal 9");
         }
     }

@@ -1,9 +1,9 @@
-//! The second stage: what has been backed up goes to the archive, whole on Sundays, otherwise as what has changed
-//! since the last whole one.
+//! The second stage: what has been backed up goes to the archive, whole on Sundays, otherwise as what has
+//! changed since the last whole one.
 //!
-//! An archive is a tar file and a manifest, `NAME/DATE-KIND.tar` and `.json`. The manifest lists every file with its
-//! BLAKE3, changed or not, and for an incremental archive what is gone since. It is written last, under another
-//! name and renamed: an archive with a manifest is whole.
+//! An archive is a tar file and a manifest, `NAME/DATE-KIND.tar` and `.json`. The manifest lists every file
+//! with its BLAKE3, changed or not, and for an incremental archive what is gone since. It is written last,
+//! under another name and renamed: an archive with a manifest is whole.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,8 +1,8 @@
 //! One folder copied: walked, written, read back and compared by BLAKE3.
 //!
 //! Links are copied as links, permissions and the times of files are kept, owners are not. What is read back
-//! comes from the page cache more often than from the disk: this finds our mistakes and a file system's, not a
-//! disk's.
+//! comes from the page cache more often than from the disk: this finds our mistakes and a file system's, not
+//! a disk's.
 
 use std::{
     fs::{self, File, Permissions},
@@ -90,7 +90,7 @@ mod tests {
 
     use super::*;
 
-    const GO: AtomicBool = AtomicBool::new(false);
+    static GO: AtomicBool = AtomicBool::new(false);
 
     fn source() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();

@@ -25,9 +25,9 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Checks every folder, so that a typing mistake is found before anything is started, and names the backups:
-    /// after the folder or, where two have the same name, with a piece of the hash of their paths, so that they
-    /// do not overwrite each other today, nor tomorrow in another order.
+    /// Checks every folder, so that a typing mistake is found before anything is started, and names the
+    /// backups: after the folder or, where two have the same name, with a piece of the hash of their paths,
+    /// so that they do not overwrite each other today, nor tomorrow in another order.
     pub(crate) fn all(folders: &[PathBuf], destinations: &[&Path]) -> Result<Vec<Self>, Fault> {
         let mut sources: Vec<String> = Vec::new();
         for folder in folders {
@@ -85,6 +85,7 @@ impl Fault {
         move |error| Self { path: path.to_owned(), error }
     }
 
+    #[cfg(test)]
     pub(crate) fn kind(&self) -> io::ErrorKind {
         self.error.kind()
     }

@@ -1,8 +1,8 @@
 //! The destination: private partial copies, and the rename that makes one of them the backup.
 //!
-//! Every attempt is written to `.partial/RUN/JOB.ATTEMPT`, where nothing else is ever written. Two attempts of a
-//! job, of which PUSH and a late death may make two run at once, cannot spoil each other, and `NAME` is always
-//! one whole copy: the last one, or that of the day before.
+//! Every attempt is written to `.partial/RUN/JOB.ATTEMPT`, where nothing else is ever written. Two attempts
+//! of a job, of which PUSH and a late death may make two run at once, cannot spoil each other, and `NAME` is
+//! always one whole copy: the last one, or that of the day before.
 
 use std::{
     fs::{self, File, Permissions, TryLockError},
@@ -19,6 +19,7 @@ use super::Fault;
 pub(crate) struct Store {
     root: PathBuf,
     run: PathBuf,
+    is_open: bool,
     /// Held as long as the store is open: two servers would clean up each other's partial copies.
     _lock: File,
 }
@@ -44,7 +45,7 @@ impl Store {
         }
         let run = partial.join(std::process::id().to_string());
         fs::create_dir(&run).map_err(Fault::at(&run))?;
-        Ok(Self { root, run, _lock: lock })
+        Ok(Self { root, run, is_open: true, _lock: lock })
     }
 
     /// Where the worker of this attempt writes.
@@ -54,8 +55,8 @@ impl Store {
 
     /// Makes this attempt the backup `name`. `files` is what the worker says to have copied.
     ///
-    /// False if there was nothing to do: a program run in the place of our own copy may have copied elsewhere, and
-    /// then has no files and no partial copy to show.
+    /// False if there was nothing to do: a program run in the place of our own copy may have copied
+    /// elsewhere, and then has no files and no partial copy to show.
     pub(crate) fn commit(&self, job: usize, attempt: u32, name: &str, files: u64) -> Result<bool, Fault> {
         let (from, to) = (self.partial(job, attempt), self.backup(name));
         if !from.exists() {
@@ -79,9 +80,18 @@ impl Store {
     }
 
     /// Removes what was not committed, and what was replaced.
-    pub(crate) fn close(self) -> Result<(), Fault> {
-        remove(&self.run)?;
+    pub(crate) fn close(mut self) -> Result<(), Fault> {
+        self.is_open = false;
         remove(&self.root.join(PARTIAL))
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if self.is_open {
+            // Whoever wants to know what went wrong says `close`; the next `open` tries again.
+            let _ = remove(&self.root.join(PARTIAL));
+        }
     }
 }
 

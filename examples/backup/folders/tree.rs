@@ -1,8 +1,9 @@
-//! A folder as a list of what is in it: relative path to content. Two folders with equal trees are equal copies.
+//! A folder as a list of what is in it: relative path to content. Two folders with equal trees are equal
+//! copies.
 //!
-//! Files count by the BLAKE3 of their content, links by their target (they are never followed), folders by being
-//! there. Devices, sockets and named pipes have no content to copy; they are left out and counted. Permissions and
-//! times are copied, but are not part of the comparison.
+//! Files count by the BLAKE3 of their content, links by their target (they are never followed), folders by
+//! being there. Devices, sockets and named pipes have no content to copy; they are left out and counted.
+//! Permissions and times are copied, but are not part of the comparison.
 
 use std::{
     collections::BTreeMap,

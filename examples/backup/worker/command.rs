@@ -1,11 +1,11 @@
 //! `--command`: a program of the user's choice does the copying. Never through a shell.
 //!
-//! The text is split into words by the quoting rules of a shell, and nothing else of a shell: no variables, no
-//! `*`, no `;`. In every word `{}` becomes the folder to be copied; a word `DEST`, or one that begins with `DEST/`,
-//! means the private folder of this attempt, which exists and is empty.
+//! The text is split into words by the quoting rules of a shell, and nothing else of a shell: no variables,
+//! no `*`, no `;`. In every word `{}` becomes the folder to be copied; a word `DEST`, or one that begins with
+//! `DEST/`, means the private folder of this attempt, which exists and is empty.
 //!
-//! The program runs without input; of its error output the tail is kept for the report. It is killed when the job
-//! is dropped.
+//! The program runs without input; of its error output the tail is kept for the report. It is killed when the
+//! job is dropped.
 
 use std::{
     fmt, io,

@@ -1,4 +1,5 @@
-//! From the command line to everything a run needs. Whatever can be found wrong before anything is started, is.
+//! From the command line to everything a run needs. Whatever can be found wrong before anything is started,
+//! is.
 
 use std::path::{Path, PathBuf};
 
@@ -51,14 +52,7 @@ impl Setup {
         let archive = args.archive.clone().unwrap_or_else(|| store.root().join("archive"));
         std::fs::create_dir_all(&archive).map_err(|error| format!("{}: {error}", archive.display()))?;
         let archive = archive.canonicalize().map_err(|error| format!("{}: {error}", archive.display()))?;
-        let plans = Plan::all(&folders, &[store.root(), &archive]);
-        let plans = match plans {
-            Ok(plans) => plans,
-            Err(fault) => {
-                let _ = store.close(); // that the folder is wrong is the news
-                return Err(fault.to_string());
-            }
-        };
+        let plans = Plan::all(&folders, &[store.root(), &archive]).map_err(|fault| fault.to_string())?;
         let rules = Rules {
             workers: args.workers.into(),
             min: min.into(),

@@ -1,26 +1,25 @@
 //! The server: sockets, processes and the clock around the [`Desk`], which decides.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    path::{Path, PathBuf},
-};
+mod closing;
+mod pool;
+mod setup;
 
-use tokio::{
-    task::spawn_blocking,
-    time::{Instant, sleep_until},
-};
+use std::collections::HashSet;
+
+use tokio::time::{Instant, sleep_until};
 use zmtp::{Endpoint, Monitor, PeerId, PullSocket, PushSocket};
 
+use self::pool::Pool;
 use crate::{
-    desk::{Desk, Outcome, Output, State, Trouble},
-    events::{Event, Failure, Row, Summary},
-    folders::{Archived, Fault, Tree, archive},
+    desk::{Desk, Outcome, Output, Trouble},
+    events::{Event, Summary},
+    folders::Fault,
     interrupt::Interrupt,
-    pool::Pool,
     protocol::{Order, Report, Task},
-    setup::Setup,
     show::Show,
 };
+
+pub(crate) use self::setup::Setup;
 
 /// A run, from the first bind to the closing table.
 pub(crate) struct Server {
@@ -28,8 +27,9 @@ pub(crate) struct Server {
     desk: Desk,
     orders: PushSocket,
     reports: PullSocket,
-    monitor: Monitor,
+    monitors: [Monitor; 2],
     peers: HashSet<PeerId>,
+    reporting: usize,
     pool: Pool,
     interrupt: Interrupt,
     show: Show,
@@ -45,17 +45,27 @@ impl Server {
     /// A sentence for the person at the keyboard.
     pub(crate) async fn start(setup: Setup, show: Show) -> Result<Self, String> {
         let (orders, reports) = (PushSocket::builder().linger(NONE).build(), PullSocket::new());
-        let monitor = orders.monitor();
-        let cannot = |at: &Endpoint, error: &dyn std::fmt::Display| format!("cannot bind {at}: {error}");
-        let orders_at = orders.bind(setup.orders.clone()).await.map_err(|e| cannot(&setup.orders, &e))?;
-        let reports_at = reports.bind(setup.reports.clone()).await.map_err(|e| cannot(&setup.reports, &e))?;
+        let monitors = [orders.monitor(), reports.monitor()];
+        let orders_at = orders.bind(setup.orders.clone()).await.map_err(|error| error.to_string())?;
+        let reports_at = reports.bind(setup.reports.clone()).await.map_err(|error| error.to_string())?;
 
         let names = setup.plans.iter().map(|plan| plan.name.clone()).collect();
         let desk = Desk::new(now(), setup.rules.clone(), names);
         let (peers, pool, interrupt) = (HashSet::new(), Pool::default(), Interrupt::new()?);
         let in_place = HashSet::new();
-        let mut server =
-            Self { setup, desk, orders, reports, monitor, peers, pool, interrupt, show, in_place };
+        let mut server = Self {
+            setup,
+            desk,
+            orders,
+            reports,
+            monitors,
+            peers,
+            reporting: 0,
+            pool,
+            interrupt,
+            show,
+            in_place,
+        };
         let (orders, reports) = (orders_at.to_string(), reports_at.to_string());
         server.show.tell(&Event::Listening { orders, reports });
         server.spawn(&orders_at, &reports_at)?;
@@ -73,7 +83,7 @@ impl Server {
         }
         summary.failed = summary.failures.len();
         summary.done = desk.jobs().len() - summary.failed;
-        summary.seconds = show.elapsed().as_secs_f64();
+        summary.seconds = show.elapsed().as_millis() as f64 / 1000.0;
         show.tell(&Event::Summary(summary.clone()));
         (summary, desk.trouble().cloned())
     }
@@ -100,10 +110,12 @@ impl Server {
             if self.desk.is_over() {
                 return;
             }
+            let [of_orders, of_reports] = &mut self.monitors;
             let deadline = self.desk.next_deadline().map(Instant::from_std);
             tokio::select! {
                 Ok(report) = self.reports.recv() => self.desk.handle_report(now(), Report::decode(&report)),
-                Some(_) = self.monitor.next() => {} // the peers are looked at below
+                Some(_) = of_orders.next() => {} // the peers are looked at below
+                Some(_) = of_reports.next() => {}
                 (worker, how) = self.pool.exited() => self.bury(&worker, &how),
                 () = self.interrupt.next() => self.desk.handle_interrupt(now()),
                 () = until(deadline) => self.desk.handle_timeout(now()),
@@ -150,89 +162,33 @@ impl Server {
         Ok(())
     }
 
-    /// A process has exited. What it has said before is heard first.
-    fn bury(&mut self, worker: &str, how: &str) {
-        for _ in 0..LAST_WORDS {
+    /// Hands the desk every report that is there already.
+    fn hear(&mut self) {
+        for _ in 0..MOST_REPORTS {
             let Ok(report) = self.reports.try_recv() else { break };
             self.desk.handle_report(now(), Report::decode(&report));
         }
+    }
+
+    /// A process has exited. What it has said before is heard first.
+    fn bury(&mut self, worker: &str, how: &str) {
+        self.hear();
         self.desk.handle_exit(now(), worker, how);
     }
 
     fn look_at_peers(&mut self) {
+        let reporting = self.reports.peer_count();
         let peers: HashSet<_> = self.orders.peers().into_iter().map(|peer| peer.id).collect();
+        if reporting < self.reporting {
+            self.hear();
+        }
         let joined = peers.difference(&self.peers).count();
         let lost = self.peers.difference(&peers).count();
-        if joined + lost > 0 {
-            self.peers = peers;
-            self.desk.handle_peers(now(), joined, lost);
+        if joined + lost > 0 || reporting != self.reporting {
+            (self.peers, self.reporting) = (peers, reporting);
+            self.desk.handle_peers(now(), joined, lost, reporting);
         }
     }
-
-    /// Who has done what, as far as it is known before anything is read back.
-    fn settle(&self) -> Summary {
-        let (duplicates, resent) = self.desk.repeats();
-        let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
-        for worker in self.desk.workers() {
-            rows.entry(worker).or_default();
-        }
-        let copies = self.in_place.len();
-        let mut summary = Summary { duplicates, resent, copies, ..Summary::default() };
-        for (job, plan) in self.desk.jobs().iter().zip(&self.setup.plans) {
-            match &job.state {
-                State::Done(Outcome { worker, copied, .. }) => {
-                    let row = rows.entry(worker).or_default();
-                    row.jobs += 1;
-                    row.files += copied.files;
-                    row.bytes += copied.bytes;
-                    row.took += copied.took;
-                }
-                State::Failed(text) => {
-                    summary.failures.push(Failure { folder: plan.name.clone(), text: text.clone() });
-                }
-                State::Open | State::Accepted => unreachable!("the desk is over"),
-            }
-        }
-        let name = |worker: &str| if worker.is_empty() { "(no name)" } else { worker }.to_owned();
-        summary.workers = rows.into_iter().map(|(worker, row)| Row { worker: name(worker), ..row }).collect();
-        summary.trouble = self.desk.trouble().map(ToString::to_string);
-        summary
-    }
-
-    /// Reads every new backup, compares it with what its worker has reported, and archives it.
-    async fn archive(&mut self, summary: &mut Summary) {
-        for (id, plan) in self.setup.plans.iter().enumerate() {
-            let State::Done(outcome) = &self.desk.jobs()[id].state else { continue };
-            if !self.in_place.contains(&id) {
-                continue;
-            }
-            let (backup, into) = (self.setup.store.backup(&plan.name), self.setup.archive.join(&plan.name));
-            let (digest, today) = (outcome.copied.digest.clone(), self.setup.today);
-            let archived = tokio::select! {
-                archived = spawn_blocking(move || second_stage(&backup, &digest, &into, today)) => archived,
-                () = self.interrupt.next() => Ok(Err("interrupted".into())),
-            };
-            let folder = plan.name.clone();
-            match archived.unwrap_or_else(|panic| Err(panic.to_string())) {
-                Ok(Archived { kind, files, bytes, tar }) => {
-                    summary.digests_agree += 1;
-                    self.show.tell(&Event::Archived { folder, kind: kind.name(), files, bytes, file: tar });
-                }
-                Err(text) => {
-                    self.show.tell(&Event::NotArchived { folder: folder.clone(), text: text.clone() });
-                    summary.failures.push(Failure { folder, text });
-                }
-            }
-        }
-    }
-}
-
-fn second_stage(backup: &Path, digest: &str, into: &PathBuf, today: time::Date) -> Result<Archived, String> {
-    let tree = Tree::read(backup).map_err(|fault| fault.to_string())?;
-    if !digest.is_empty() && tree.digest() != digest {
-        return Err(format!("{}: not what the worker says it has copied", backup.display()));
-    }
-    archive(backup, &tree, into, today).map_err(|fault| fault.to_string())
 }
 
 /// Where to connect to what is bound here, from this machine.
@@ -255,8 +211,8 @@ async fn until(deadline: Option<Instant>) {
 }
 
 const NONE: std::time::Duration = std::time::Duration::ZERO;
-/// Reports read before a worker is declared dead.
-const LAST_WORDS: usize = 1000;
+/// Reports read in one go, whoever keeps sending them.
+const MOST_REPORTS: usize = 10_000;
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,8 @@
 //! The worker processes that the server has started: each is waited for, and none outlives the server.
 //!
-//! A worker leads a process group of its own. So Ctrl-C on a terminal reaches the server only, which then stops
-//! the workers in order; and when a worker has died, what it had started dies too. That covers every end of the
-//! server but `kill -9`; then the workers notice that it is gone (`--orphan-timeout`).
+//! A worker leads a process group of its own. So Ctrl-C on a terminal reaches the server only, which then
+//! stops the workers in order; and when a worker has died, what it had started dies too. That covers every
+//! end of the server but `kill -9`; then the workers notice that it is gone (`--orphan-timeout`).
 
 use std::{
     io,
@@ -12,7 +12,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{process, task::JoinSet};
 
-use crate::command::describe;
+use crate::worker::command::describe;
 
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
