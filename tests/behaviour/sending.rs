@@ -1,11 +1,13 @@
 //! Sending: what `send`, `try_send` and `writable` do when there is room, and when there is none.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures::{FutureExt, SinkExt};
+use support::{ANY_PORT, Door, Peer, join, nobody, pair, settle, until, within};
 use tokio::time::timeout;
-use zmtp::{Hwm, Message, PullSocket, PushSocket, SendErrorKind};
-use zmtp_tests::{ANY_PORT, Peer, join, nobody, pair, settle, within};
+use zmtp::{Frame, Hwm, Message, PullSocket, PushSocket, SendErrorKind};
 
 /// R30-PUSH-05: the queue is there from the moment of `connect`.
 #[tokio::test]
@@ -25,29 +27,35 @@ async fn messages_queue_from_the_moment_of_connect_and_wait_for_the_peer() {
     }
 }
 
-/// R30-PUSH-03, R30-PULL-03, R30-PULL-12: nothing is filtered or altered on the way.
-#[tokio::test(start_paused = true)]
+/// R30-PUSH-03, R30-PULL-03, R30-PULL-12: nothing is filtered or altered on the way, whatever the way.
+#[tokio::test]
 async fn messages_arrive_as_they_were_sent() {
-    let (push, mut pull) = pair(PushSocket::builder(), PullSocket::builder());
     let body = |len: usize| (0..len).map(|i| (i * 31) as u8).collect::<Vec<_>>();
     let sizes = [0, 1, 64, 65, 255, 256, 2048, 2049, 8192, 8193, 65_535, 65_536, 1 << 20];
     let mut sent: Vec<Message> = sizes.iter().map(|&len| body(len).into()).collect();
     sent.push(Message::new("").with("middle").with(""));
     sent.push(Message::new(body(3000)).with("").with(body(100_000)));
-    sent.push(Message::try_from(vec!["frame".into(); 1000]).unwrap());
-
-    let sending = async {
-        for message in &sent {
-            push.send(message).await.unwrap();
+    sent.push(Message::try_from(vec![Frame::from("frame"); 1000]).unwrap());
+    for at in ["a stream in memory", "inproc://as-they-were-sent", ANY_PORT] {
+        let (push, mut pull) = (PushSocket::new(), PullSocket::builder().recv_hwm(3).build());
+        match pull.bind(at).await {
+            Ok(at) => push.connect(at).unwrap(),
+            Err(_) => join(&push, &pull),
         }
-    };
-    let receiving = async {
-        for message in &sent {
-            assert!(pull.recv().await.unwrap() == *message, "{} octets", message.byte_len());
-        }
-    };
 
-    within(20, async { tokio::join!(sending, receiving) }).await;
+        let sending = async {
+            for message in &sent {
+                push.send(message).await.unwrap();
+            }
+        };
+        let receiving = async {
+            for message in &sent {
+                assert!(pull.recv().await.unwrap() == *message, "{at}: {} octets", message.byte_len());
+            }
+        };
+
+        within(20, async { tokio::join!(sending, receiving) }).await;
+    }
 }
 
 /// R30-PUSH-13 and R30-PUSH-15: with nobody there an error is returned, and the message is not discarded.
@@ -140,8 +148,8 @@ async fn a_mark_of_zero_or_unlimited_never_refuses() {
 /// 500 messages of 1 KB are below the mark of 1,000, so nobody has to read before they are all sent.
 #[tokio::test(start_paused = true)]
 async fn two_sides_that_send_before_they_read_do_not_deadlock() {
-    let ((push_a, mut pull_b), (push_b, mut pull_a)) =
-        (pair(Default::default(), Default::default()), pair(Default::default(), Default::default()));
+    let (push_a, mut pull_b) = pair(PushSocket::builder(), PullSocket::builder());
+    let (push_b, mut pull_a) = pair(PushSocket::builder(), PullSocket::builder());
     let side = async |push: PushSocket, pull: &mut PullSocket| {
         for _ in 0..500 {
             push.send(&[1; 1024]).await.unwrap();
@@ -157,39 +165,41 @@ async fn two_sides_that_send_before_they_read_do_not_deadlock() {
 /// `send` waits only at the high-water mark, also when the peer has a connection and does not read from it.
 #[tokio::test(start_paused = true)]
 async fn waiting_senders_fill_the_queue_of_a_peer_that_never_reads_up_to_its_mark() {
-    for (messages, size) in [(500, 1024), (1000, 430), (10, 60_000), (6000, 10)] {
-        let push = PushSocket::builder().send_hwm(messages).build();
+    for (mark, size) in [(500, 1024), (1000, 430), (10, 60_000), (6000, 10)] {
+        let push = PushSocket::builder().send_hwm(mark).build();
         let mut peer = Peer::attached_by(128, &push);
         peer.shake("PULL").await;
+        within(20, push.wait_for_peers(1)).await;
 
-        for n in 0..messages {
-            assert!(
-                timeout(Duration::from_secs(60), push.send(vec![0; size])).await.is_ok(),
-                "message {n} of {messages} of {size} octets found no room"
-            );
-        }
-        assert!(push.peers()[0].queued.messages <= messages);
+        while timeout(Duration::from_secs(60), push.send(vec![0; size])).await.is_ok() {}
+
+        assert_eq!(push.peers()[0].queued.messages, mark, "messages of {size} octets");
     }
 }
 
-/// The same when its connection has ended and it is being dialled again.
+/// The same when its connection ends and it is dialled again: what held the senders back was the connection.
 #[tokio::test]
 async fn waiting_senders_go_on_to_the_mark_when_the_connection_of_their_peer_ends() {
-    let door = zmtp_tests::Door::open().await;
-    let push = PushSocket::builder().send_hwm(2000).build();
+    let door = Door::open().await;
+    let push = Arc::new(PushSocket::new());
     push.connect(door.endpoint()).unwrap();
+    let sent = Arc::new(AtomicUsize::new(0));
+    tokio::spawn({
+        let (push, sent) = (Arc::clone(&push), Arc::clone(&sent));
+        async move {
+            while push.send(&[0; 10_000]).await.is_ok() {
+                sent.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    });
     let mut peer = door.accept().await;
     peer.shake("PULL").await;
-    // Much more than the system takes.
-    let big = vec![0; 1 << 20];
-    while push.try_send(&big[..]).is_ok() && push.peers().iter().all(|peer| peer.queued.messages < 20) {
-        tokio::task::yield_now().await;
-    }
-    let waiting = async { while push.peer_count() > 0 || push.send("small").await.is_err() {} };
+    peer.read(20_000_000).await;
 
     drop((peer, door));
 
-    within(20, waiting).await;
+    let before = sent.load(Ordering::Relaxed);
+    until(20, || sent.load(Ordering::Relaxed) >= before + 900).await;
 }
 
 /// Who only asked for room and did not use it must not leave others asleep.
@@ -267,6 +277,63 @@ fn bind_and_connect_outside_of_a_runtime_are_errors_and_no_panics() {
     let push = PushSocket::new();
     let said = push.connect("tcp://127.0.0.1:1").unwrap_err().to_string();
     assert!(said.contains("tokio runtime"), "{said}");
-    let bound = futures::executor::block_on(push.bind(ANY_PORT)).unwrap_err().to_string();
+    let bound = push.bind(ANY_PORT).now_or_never().unwrap().unwrap_err().to_string();
     assert!(bound.contains("tokio runtime"), "{bound}");
+}
+
+/// Also one that uses the `Sink`.
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_always_finds_room_lets_others_run() {
+    for is_sink in [false, true] {
+        let mut push = PushSocket::builder().send_hwm(Hwm::Unlimited).build();
+        push.connect(format!("inproc://lets-others-run-{is_sink}")).unwrap();
+        let turns = Arc::new(AtomicUsize::new(0));
+        tokio::spawn({
+            let turns = Arc::clone(&turns);
+            async move {
+                loop {
+                    turns.fetch_add(1, Ordering::Relaxed);
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+
+        for _ in 0..50_000 {
+            if is_sink { push.feed("x".into()).await.unwrap() } else { push.send("x").await.unwrap() }
+        }
+
+        let turns = turns.load(Ordering::Relaxed);
+        assert!(turns >= 10, "others ran {turns} times while 50,000 messages were sent; sink: {is_sink}");
+    }
+}
+
+/// The narrowest queues there are, and two threads: nobody is left asleep.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn marks_of_one_pass_everything_on_from_many_tasks() {
+    const TASKS: usize = 8;
+    const EACH: usize = 1000;
+    let mut pull = PullSocket::builder().recv_hwm(1).build();
+    let push = Arc::new(PushSocket::builder().send_hwm(1).build());
+    pull.bind("inproc://marks-of-one").await.unwrap();
+    let tcp = pull.bind(ANY_PORT).await.unwrap();
+    push.connect("inproc://marks-of-one").unwrap();
+    push.connect(tcp).unwrap();
+    for task in 0..TASKS {
+        let push = Arc::clone(&push);
+        tokio::spawn(async move {
+            for n in 0..EACH {
+                // Some give up and come again.
+                if (task + n) % 5 == 0 {
+                    let _ = push.send("dropped").now_or_never();
+                    push.writable().await.unwrap();
+                }
+                push.send("kept").await.unwrap();
+            }
+        });
+    }
+
+    let mut kept = 0;
+    while kept < TASKS * EACH {
+        kept += usize::from(within(20, pull.recv()).await.unwrap() == "kept");
+    }
 }

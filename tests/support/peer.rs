@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! # async fn example() {
-//! use zmtp_tests::{Peer, greeting, ready};
+//! use support::{Peer, greeting, ready};
 //!
 //! let mut peer = Peer::connect("tcp://127.0.0.1:5555").await;
 //! peer.send(greeting().version(3, 0)).await;
@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use zmtp::{Pattern, Socket};
 
-use crate::{greeting, ready, within};
+use crate::{Greeting, Ready, greeting, ready, within};
 
 /// One end of a connection in the hands of a test. All its waits end after 20 s.
 #[derive(Debug)]
@@ -116,13 +116,32 @@ impl Peer {
         Received { flags, body: self.read(len as usize).await }
     }
 
-    /// Shakes hands as this type of socket, and reads the other side's READY.
-    pub async fn shake(&mut self, socket_type: &str) {
-        self.send(greeting()).await;
-        self.expect(greeting()).await;
-        self.send(ready(socket_type)).await;
+    /// Reads a greeting like ours. The padding may be anything: libzmq has a 1 in it.
+    #[track_caller]
+    pub fn expect_greeting(&mut self) -> impl Future<Output = ()> {
+        let at = std::panic::Location::caller();
+        async move {
+            let mut got = self.read(64).await;
+            got[1..9].fill(0);
+            assert!(got == Vec::from(greeting()), "{at}: this greeting came: {}", got.escape_ascii());
+        }
+    }
+
+    /// Shakes hands as this type of socket, and returns the other side's READY.
+    pub async fn shake(&mut self, socket_type: &str) -> Received {
+        self.shake_with(greeting(), ready(socket_type)).await
+    }
+
+    /// Shakes hands with this greeting and this READY, one after the other, and returns the other side's READY.
+    ///
+    /// libzmq demands what is polite: it closes when something follows our READY before it has sent its own.
+    pub async fn shake_with(&mut self, greeting: Greeting, ready: Ready) -> Received {
+        self.send(greeting).await;
+        self.expect_greeting().await;
+        self.send(ready).await;
         let answer = self.frame().await;
         assert!(answer.flags & 4 != 0 && answer.body.starts_with(b"\x05READY"), "no READY: {answer:?}");
+        answer
     }
 
     /// All that is said until the other side closes, in order or by a reset.

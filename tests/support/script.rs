@@ -93,7 +93,7 @@ impl From<Ready> for Vec<u8> {
     }
 }
 
-/// Greeting and READY in one piece, for a peer that does not wait, and what it says next.
+/// Greeting and READY in one piece, for a peer that does not wait for ours, and what it says next.
 pub fn session(socket_type: &str, next: impl AsRef<[u8]>) -> Vec<u8> {
     [Vec::from(greeting()), ready(socket_type).into(), next.as_ref().to_vec()].concat()
 }

@@ -57,7 +57,11 @@ impl Zmq {
     {
         let (sender, result) = oneshot::channel();
         let call: Call = Box::new(move |socket| drop(sender.send(call(socket))));
-        self.calls.as_ref().expect("it is open").send(call).expect("the thread of the libzmq socket is alive");
+        self.calls
+            .as_ref()
+            .expect("it is open")
+            .send(call)
+            .expect("the thread of the libzmq socket is alive");
         let result = within(PATIENCE.as_secs() * 3, result);
         async move { result.await.expect("libzmq has done what the test asked for") }
     }
