@@ -15,8 +15,8 @@ use tokio_util::task::TaskTracker;
 
 use super::{Settings, Traffic, shake};
 use crate::endpoint::Endpoint;
-use crate::monitor::Event;
-use crate::pipe::{Origin, Port};
+use crate::monitor::{Cause, Event};
+use crate::pipe::{Batch, Origin, Port};
 
 /// Accepts peers until `stop`, and serves each in one of `tasks`.
 pub(crate) async fn run(
@@ -83,6 +83,11 @@ pub(crate) async fn serve<S>(
         }
     };
     if let Some(id) = port.join(None, &origin, &remote, address) {
+        if stop.is_cancelled() {
+            // Unbound in this very moment, too late to be seen among the peers of this endpoint.
+            port.part(id, Batch::default(), Cause::Closed, false);
+            return;
+        }
         Traffic::new(&mut io, wire, &*port, id, &settings).run(false).await;
     }
 }

@@ -93,6 +93,8 @@ impl<P: Pattern> Socket<P> {
     }
 
     /// Who is there: every peer whose handshake is done, and how full its queues are.
+    ///
+    /// A peer leaves this list when its connection ends. What it had sent by then is still received.
     pub fn peers(&self) -> Vec<PeerInfo> {
         self.core.peers()
     }
