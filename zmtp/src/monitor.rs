@@ -81,8 +81,8 @@ pub enum Event {
         peer: PeerInfo,
         /// Why.
         cause: Cause,
-        /// Messages that were queued for this peer and are gone with it: an accepted peer's queue dies with its
-        /// connection (R30-PUSH-09), a dialled one's is kept.
+        /// Messages that are gone with this peer: those queued for it, if it was accepted (R30-PUSH-09; a dialled
+        /// one's are kept), and its own unreceived ones beyond what peers who have gone may leave behind.
         discarded: usize,
     },
     /// Messages that were queued for a dialled peer are gone: it turned out to be one we cannot talk to, or

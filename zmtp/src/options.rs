@@ -38,7 +38,8 @@ impl<P: Pattern> Builder<P> {
     }
 
     /// How many messages of one peer wait to be received before reading from it stops. 1,000 unless set; 0 is
-    /// unlimited.
+    /// unlimited. Those that the receiving task has begun to work off no longer count, so that up to twice as many
+    /// may be in memory; octets count until they are worked off.
     #[must_use]
     pub fn recv_hwm(mut self, messages: impl Into<Hwm>) -> Self {
         self.options.marks.recv = messages.into().get();
@@ -53,7 +54,8 @@ impl<P: Pattern> Builder<P> {
         self
     }
 
-    /// The same as [`recv_hwm`](Self::recv_hwm), counted in octets on the wire. 64 MiB unless set.
+    /// The same as [`recv_hwm`](Self::recv_hwm), counted in octets on the wire. 64 MiB unless set. Peers that have
+    /// gone may leave as much behind, all of them together; beyond that their unreceived messages are discarded.
     #[must_use]
     pub fn recv_hwm_bytes(mut self, octets: impl Into<Hwm>) -> Self {
         self.options.marks.recv_bytes = octets.into().get();

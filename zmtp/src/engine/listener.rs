@@ -15,8 +15,8 @@ use tokio_util::task::TaskTracker;
 
 use super::{Settings, Traffic, shake};
 use crate::endpoint::Endpoint;
-use crate::monitor::{Cause, Event};
-use crate::pipe::{Batch, Origin, Port};
+use crate::monitor::Event;
+use crate::pipe::{Origin, Port};
 
 /// Accepts peers until `stop`, and serves each in one of `tasks`.
 pub(crate) async fn run(
@@ -82,12 +82,8 @@ pub(crate) async fn serve<S>(
             return;
         }
     };
-    if let Some(id) = port.join(None, &origin, &remote, address) {
-        if stop.is_cancelled() {
-            // Unbound in this very moment, too late to be seen among the peers of this endpoint.
-            port.part(id, Batch::default(), Cause::Closed, false);
-            return;
-        }
+    // `unbind` first stops the listener and then ends its peers: this peer is either seen there or refused here.
+    if let Some(id) = port.join(None, &origin, &remote, address, &|| !stop.is_cancelled()) {
         Traffic::new(&mut io, wire, &*port, id, &settings).run(false).await;
     }
 }

@@ -80,9 +80,8 @@ impl Session<'_> {
                 return retry.then_some(false);
             }
         };
-        let id = self.port.join(Some(self.id), &self.origin, &remote, address)?;
-        Traffic::new(io, wire, self.port, id, &self.settings).run(true).await;
-        Some(true)
+        let id = self.port.join(Some(self.id), &self.origin, &remote, address, &|| true)?;
+        Traffic::new(io, wire, self.port, id, &self.settings).run(true).await.then_some(true)
     }
 
     /// What `future` gives, or `None` as soon as nothing is left to be done.

@@ -38,6 +38,8 @@ pub(crate) struct Traffic<'a, S> {
     progress_out: u64,
     slow_reader: Watch,
     slow_writer: Watch,
+    /// How far writing had come when the socket was told that the peer takes nothing.
+    stalled_at: Option<u64>,
     least_in: u64,
     is_over: bool,
 }
@@ -70,18 +72,22 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
             progress_out: 0,
             slow_reader: Watch::new(STALL, 1),
             slow_writer: Watch::new(progress.every, progress.bytes),
+            stalled_at: None,
             least_in: progress.bytes,
             is_over: false,
         }
     }
 
-    /// Runs until the connection ends, and tells the socket; also whether there will be another one.
-    pub(crate) async fn run(mut self, comes_back: bool) {
+    /// Runs until the connection ends, and tells the socket. Says whether there is to be another one: if we dialled,
+    /// and the peer did not refuse us for good.
+    pub(crate) async fn run(mut self, dialled: bool) -> bool {
         let cause = poll_fn(|cx| self.poll(cx)).await;
         if self.is_over && self.progress_out > 0 {
             self.say_goodbye().await;
         }
+        let comes_back = dialled && !cause.is_final();
         self.port.part(self.id, self.batch, cause, comes_back);
+        comes_back
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Cause> {
@@ -182,7 +188,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
     }
 
     fn look_at_the_clock(&mut self, cx: &mut Context<'_>) -> Result<(), Cause> {
-        if self.slow_reader.is_late(!self.batch.is_empty(), self.progress_out, cx) {
+        let stuck = !self.batch.is_empty() && self.stalled_at != Some(self.progress_out);
+        if self.slow_reader.is_late(stuck, self.progress_out, cx) {
+            self.stalled_at = Some(self.progress_out);
             self.port.stalled(self.id);
         }
         let unfinished = self.room > 0 && self.wire.is_mid_message();
@@ -211,7 +219,7 @@ impl<S> std::fmt::Debug for Traffic<'_, S> {
     }
 }
 
-/// Turns of writing and reading before other tasks get the thread: up to 1 MiB each way.
+/// Turns of writing and reading before other tasks get the thread.
 const TURNS: usize = 16;
 /// I/O vectors of one write.
 const SLICES: usize = 64;

@@ -15,21 +15,24 @@ pub(crate) struct Watch {
     least: u64,
     sleep: Option<Pin<Box<Sleep>>>,
     mark: u64,
+    /// It was not wanted at some time since the timer was armed.
+    paused: bool,
 }
 
 impl Watch {
     pub(crate) fn new(every: Duration, least: u64) -> Self {
-        Self { every, least, sleep: None, mark: 0 }
+        Self { every, least, sleep: None, mark: 0, paused: false }
     }
 
-    /// Whether it was wanted and a whole period has passed in which `counter` did not come far enough.
+    /// Whether it was wanted for a whole period in which `counter` did not come far enough.
     pub(crate) fn is_late(&mut self, wanted: bool, counter: u64, cx: &mut Context<'_>) -> bool {
         let mut late = false;
+        self.paused |= !wanted;
         let timer = match &mut self.sleep {
             Some(timer) => timer,
             None if !wanted => return false,
             None => {
-                self.mark = counter;
+                (self.mark, self.paused) = (counter, false);
                 self.sleep.insert(Box::pin(sleep(self.every)))
             }
         };
@@ -38,8 +41,8 @@ impl Watch {
                 self.sleep = None;
                 return false;
             }
-            late |= counter.saturating_sub(self.mark) < self.least;
-            self.mark = counter;
+            late |= !self.paused && counter.saturating_sub(self.mark) < self.least;
+            (self.mark, self.paused) = (counter, false);
             timer.as_mut().reset(Instant::now() + self.every);
         }
         late

@@ -41,7 +41,7 @@ impl<P: Pattern> Model<P> {
         let metadata = Metadata::default();
         let remote =
             Remote { version: Version::V3_1, socket_type: None, identity: metadata.identity(), metadata };
-        self.core.join(None, &origin, &remote, None).expect("the socket is open")
+        self.core.join(None, &origin, &remote, None, &|| true).expect("the socket is open")
     }
 
     /// What an engine does to write: waits for messages and takes them. `None` when the pipe has ended.

@@ -8,7 +8,7 @@ use crate::message::{Frame, Message};
 ///
 /// Borrowed octets are copied straight onto the wire's side of the queue; owned ones that are large travel without
 /// a copy. Implemented for `&str`, `String`, `&[u8]`, `&[u8; N]`, `Vec<u8>`, [`Bytes`], [`Frame`], [`Message`] and
-/// references to the last.
+/// references to the owned ones but `Bytes` and `Frame`.
 #[allow(private_bounds, reason = "sealed: the forms are the pipe's own business")]
 pub trait Encode: Sealed {}
 
@@ -67,6 +67,24 @@ encode! {
 
 impl Encode for &[u8] {}
 impl<'a> Sealed for &'a [u8] {
+    type Form = &'a [u8];
+    #[inline]
+    fn form(self) -> &'a [u8] {
+        self
+    }
+}
+
+impl Encode for &String {}
+impl<'a> Sealed for &'a String {
+    type Form = &'a [u8];
+    #[inline]
+    fn form(self) -> &'a [u8] {
+        self.as_bytes()
+    }
+}
+
+impl Encode for &Vec<u8> {}
+impl<'a> Sealed for &'a Vec<u8> {
     type Form = &'a [u8];
     #[inline]
     fn form(self) -> &'a [u8] {

@@ -42,8 +42,9 @@ pub(crate) struct Pipe {
     wants_messages: bool,
     /// Whether it sleeps for want of room to read into.
     pub(crate) wants_room: bool,
-    /// The connection is gone for good; the pipe stays until its last messages are received.
-    pub(crate) gone: bool,
+    /// The connection is gone for good; the pipe stays until its last messages are received, and counts for so many
+    /// octets.
+    pub(crate) gone: Option<usize>,
 }
 
 /// How a pipe came to be.
@@ -115,7 +116,7 @@ impl Pipes {
             engine: None,
             wants_messages: false,
             wants_room: false,
-            gone: false,
+            gone: None,
         };
         self.live += 1;
         let index = self.free.pop().unwrap_or_else(|| {

@@ -16,13 +16,15 @@ pub(crate) trait Port: Debug + Send + Sync {
     fn open(&self, origin: Origin) -> Option<PeerId>;
 
     /// A peer has finished its handshake. Without an `id` it came in through a listener and gets a pipe now; until
-    /// this moment the socket did not know of it. `None` when the pipe or the socket is closing.
+    /// this moment the socket did not know of it. `None` when the pipe or the socket is closing, or the peer is no
+    /// longer `wanted`, which is asked under the socket's lock.
     fn join(
         &self,
         id: Option<PeerId>,
         origin: &Origin,
         remote: &Remote,
         address: Option<String>,
+        wanted: &dyn Fn() -> bool,
     ) -> Option<PeerId>;
 
     /// Moves outgoing messages into the empty `batch`: a batchful, and at most `limit` messages. Without any,

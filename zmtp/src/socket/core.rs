@@ -104,7 +104,13 @@ impl<P: Pattern> Core<P> {
 
     /// What closing has discarded so far, pipes that nobody serves included.
     pub(crate) fn unsent(&self) -> Unsent {
-        self.with(|state| state.unsent)
+        self.with(|state| {
+            state.pipes.iter().fold(state.unsent, |mut unsent, (_, pipe)| {
+                unsent.messages += pipe.out.messages();
+                unsent.bytes += pipe.out.bytes();
+                unsent
+            })
+        })
     }
 
     /// Ends the pipes of an endpoint, and returns them: those that were dialled, or those that were accepted.
@@ -235,7 +241,9 @@ impl<P: Receives> Core<P> {
             } else if state.ending > Ending::No {
                 Poll::Ready(Err(RecvError::Closed))
             } else {
-                state.receiver = cx.map(|cx| cx.waker().clone());
+                if let Some(cx) = cx {
+                    state.receiver = Some(cx.waker().clone());
+                }
                 Poll::Pending
             }
         })

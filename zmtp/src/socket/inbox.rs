@@ -32,18 +32,26 @@ impl Inbox {
     pub(crate) fn next_message(&mut self) -> Option<Message> {
         loop {
             let held = self.ring.front_mut()?;
-            if let Some(message) = held.chunk.next_message() {
-                if self.ring.len() > 1 {
-                    self.ring.rotate_left(1);
-                }
-                return Some(message);
+            let message = held.chunk.next_message();
+            if held.chunk.messages() == 0 {
+                self.next_chunk();
+            } else if self.ring.len() > 1 {
+                self.ring.rotate_left(1);
             }
-            self.next_chunk();
+            if message.is_some() {
+                return message;
+            }
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.ring.is_empty()
+    }
+
+    /// Whether some peer's messages are used up, so that newer ones of it are to be asked for.
+    #[inline]
+    pub(crate) fn has_spent(&self) -> bool {
+        !self.spent.is_empty()
     }
 
     /// A peer whose messages are used up.
@@ -64,6 +72,7 @@ impl Inbox {
         let Some(held) = self.ring.front_mut() else { return };
         if let Some(next) = held.more.pop_front() {
             held.chunk = next;
+            self.ring.rotate_left(1);
         } else if let Some(held) = self.ring.pop_front() {
             self.spent.push_back(held.peer);
             self.list = held.more;
@@ -97,5 +106,6 @@ mod tests {
         assert!(inbox.is_empty());
         let spent: Vec<_> = std::iter::from_fn(|| inbox.next_spent()).collect();
         assert_eq!(spent, [peer(1), peer(2), peer(0)]);
+        assert!(!inbox.has_spent());
     }
 }

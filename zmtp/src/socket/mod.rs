@@ -190,10 +190,10 @@ impl<P: Receives> Socket<P> {
         }
     }
 
-    /// The next message that is in our hands already, unless a peer that is not in the round has something.
+    /// The next message that is in our hands already, unless a peer that is not in the round may have something.
     #[inline]
     fn next_held(&mut self) -> Option<Message> {
-        if self.core.has_arrivals() { None } else { self.inbox.next_message() }
+        if self.core.has_arrivals() || self.inbox.has_spent() { None } else { self.inbox.next_message() }
     }
 
     #[cold]
@@ -244,4 +244,86 @@ impl<P: Pattern> Drop for Turn<'_, P> {
 
 fn refused<F: Form>((kind, message): (SendErrorKind, F)) -> SendError {
     SendError::new(kind, message.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+    use crate::monitor::Cause;
+    use crate::peer::PeerId;
+    use crate::pipe::{Batch, Origin, Port};
+    use crate::wire::{Chunk, Metadata, Remote, Version};
+
+    fn join(pull: &PullSocket) -> PeerId {
+        let origin = Origin { endpoint: "inproc://x".parse().unwrap(), accepted: true };
+        let metadata = Metadata::default();
+        let remote =
+            Remote { version: Version::V3_1, socket_type: None, identity: metadata.identity(), metadata };
+        pull.core.join(None, &origin, &remote, None, &|| true).unwrap()
+    }
+
+    fn deliver(pull: &PullSocket, peer: PeerId, text: &str) {
+        let wire: Vec<u8> = text.bytes().flat_map(|octet| [0, 1, octet]).collect();
+        pull.core.deliver(peer, Chunk::new(VecDeque::from([wire.into()]), text.len()));
+    }
+
+    fn received(pull: &mut PullSocket) -> String {
+        std::iter::from_fn(|| pull.try_recv().ok()).map(|message| char::from(message.first()[0])).collect()
+    }
+
+    #[test]
+    fn a_peer_that_was_worked_off_gets_its_turn_again_while_others_still_have_messages() {
+        let mut pull = PullSocket::new();
+        let (trickle, flood) = (join(&pull), join(&pull));
+        deliver(&pull, trickle, "t");
+        deliver(&pull, flood, &"f".repeat(100));
+        assert_eq!(pull.try_recv().unwrap(), "t");
+        for _ in 0..10 {
+            deliver(&pull, trickle, "t");
+            let turns = [(); 3].map(|()| pull.try_recv().unwrap());
+            assert!(turns.iter().any(|message| *message == "t"));
+        }
+    }
+
+    #[test]
+    fn peers_that_come_and_go_leave_no_more_behind_than_one_that_is_there() {
+        let mut pull = PullSocket::builder().recv_hwm_bytes(5000).build();
+        for _ in 0..100 {
+            let peer = join(&pull);
+            deliver(&pull, peer, "abc");
+            pull.core.part(peer, Batch::default(), Cause::PeerClosed, false);
+        }
+        // Each counts for a little more than its messages.
+        let mut left: Vec<char> = received(&mut pull).chars().collect();
+        left.sort_unstable();
+        assert_eq!(left, ['a', 'a', 'a', 'a', 'b', 'b', 'b', 'b', 'c', 'c', 'c', 'c']);
+        // Once they are received there is room again.
+        let peer = join(&pull);
+        deliver(&pull, peer, "x");
+        pull.core.part(peer, Batch::default(), Cause::PeerClosed, false);
+        assert_eq!(received(&mut pull), "x");
+    }
+
+    #[test]
+    fn looking_for_a_message_does_not_forget_who_waits_for_one() {
+        let mut pull = PullSocket::new();
+        let peer = join(&pull);
+        let waker = Arc::new(Woken::default());
+        let ours = waker.clone().into();
+        assert!(pull.poll_recv(Some(&std::task::Context::from_waker(&ours))).is_pending());
+        assert_eq!(pull.try_recv(), Err(RecvError::Empty));
+        deliver(&pull, peer, "a");
+        assert!(waker.0.load(std::sync::atomic::Ordering::Relaxed));
+    }
+
+    #[derive(Default)]
+    struct Woken(std::sync::atomic::AtomicBool);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -82,6 +82,9 @@ impl<P: Pattern> Socket<P> {
     /// [`disconnect`](Self::disconnect). Returns at once: messages can be sent from this moment and wait for the
     /// peer.
     ///
+    /// An `inproc://` name is joined once, now or when somebody binds it; when the binder closes, that connection is
+    /// over for good and what was queued for it is discarded.
+    ///
     /// Dialling stops for good when the peer cannot be talked to: it sent ERROR, or is of another mechanism or
     /// socket type. [`monitor`](Self::monitor) then shows `HandshakeFailed` with `retry: false`.
     ///
@@ -135,23 +138,14 @@ impl<P: Pattern> Socket<P> {
     }
 
     /// Stops accepting at an endpoint, and closes what was accepted there; what is queued for those peers goes out
-    /// first, within the linger time. False if it is not bound there: a wildcard goes by the endpoint that
-    /// [`bind`](Self::bind) returned.
+    /// first, within the linger time. False if it is not bound there: what counts is the endpoint that
+    /// [`bind`](Self::bind) returned. The port is free again when the monitor shows `Closed`.
     pub fn unbind(&self, at: &Endpoint) -> bool {
-        let mut bound = lock(&self.net.bound);
-        let mut stopped = false;
-        bound.retain(|(endpoint, stop)| {
-            let is_meant = endpoint == at;
-            if is_meant {
-                stop.cancel();
-                stopped = true;
-            }
-            !is_meant
-        });
-        drop(bound);
+        let stopped: Vec<_> = lock(&self.net.bound).extract_if(.., |(endpoint, _)| endpoint == at).collect();
+        stopped.iter().for_each(|(_, stop)| stop.cancel());
         let ended = self.core.end_endpoint(at, true);
         self.linger(ended);
-        stopped
+        !stopped.is_empty()
     }
 
     /// Stops dialling an endpoint, and closes the connection; what is queued for that peer goes out first, within
@@ -186,10 +180,12 @@ impl<P: Pattern> Socket<P> {
     fn linger(&self, ids: Vec<PeerId>) {
         let runtime = lock(&self.net.runtime);
         if let (Some(runtime), false) = (&*runtime, ids.is_empty()) {
-            let core = Arc::clone(&self.core);
+            let (core, linger) = (Arc::downgrade(&self.core), self.core.options.linger);
             runtime.spawn(async move {
-                tokio::time::sleep(core.options.linger).await;
-                core.end_now(&ids);
+                tokio::time::sleep(linger).await;
+                if let Some(core) = core.upgrade() {
+                    core.end_now(&ids);
+                }
             });
         }
     }
@@ -215,12 +211,14 @@ async fn linger<P: Pattern>(core: &Core<P>, tasks: &TaskTracker) {
         let mut turn = Turn { core, whence: Waiting::ForPeers, turn: SendTurn::default() };
         timeout(limit, poll_fn(|cx| core.poll_drained(&mut turn.turn.ticket, cx))).await.is_ok()
     };
-    if !drained(core.options.linger).await {
+    let in_time = drained(core.options.linger).await;
+    let grace = Instant::now() + GRACE;
+    if !in_time {
         core.abort();
         drained(GRACE).await;
     }
     tasks.close();
-    let _ = timeout(GRACE, tasks.wait()).await;
+    let _ = timeout_at(grace, tasks.wait()).await;
     core.end_monitors();
 }
 

@@ -13,15 +13,7 @@ use crate::wire::{Chunk, Remote};
 
 impl<P: Pattern> Port for Core<P> {
     fn open(&self, origin: Origin) -> Option<PeerId> {
-        self.with(|state| {
-            if state.ending > Ending::No {
-                return None;
-            }
-            let id = state.pipes.insert(origin);
-            state.pattern.attach(id);
-            state.offer(id, |_| true);
-            Some(id)
-        })
+        self.with(|state| (state.ending == Ending::No).then(|| state.open(origin)))
     }
 
     fn join(
@@ -30,36 +22,36 @@ impl<P: Pattern> Port for Core<P> {
         origin: &Origin,
         remote: &Remote,
         address: Option<String>,
+        wanted: &dyn Fn() -> bool,
     ) -> Option<PeerId> {
-        let id = match id {
-            Some(id) => id,
-            None => self.open(origin.clone())?,
-        };
-        let peer = PeerInfo {
-            id,
-            endpoint: origin.endpoint.clone(),
-            address,
-            socket_type: remote.socket_type,
-            identity: remote.identity.clone(),
-            version: remote.version,
-            queued: Queued::default(),
-            received: Queued::default(),
-        };
-        let joined = self.with(|state| {
-            let Some(pipe) = state.pipes.get_mut(id).filter(|pipe| pipe.ending < Ending::Now && !pipe.gone)
-            else {
-                state.remove(id);
+        let peer = self.with(|state| {
+            let id = match id {
+                Some(id) => id,
+                None if state.ending > Ending::No || !wanted() => return None,
+                None => state.open(origin.clone()),
+            };
+            let pipe = state.pipes.get_mut(id)?;
+            if pipe.ending == Ending::Now || pipe.gone.is_some() {
                 return None;
+            }
+            let peer = PeerInfo {
+                id,
+                endpoint: origin.endpoint.clone(),
+                address,
+                socket_type: remote.socket_type,
+                identity: remote.identity.clone(),
+                version: remote.version,
+                queued: Queued::default(),
+                received: Queued::default(),
             };
             pipe.peer = Some(peer.clone());
             state.peers += 1;
             state.wake_watchers();
-            Some(id)
-        });
-        if joined.is_some() {
-            self.report(Event::HandshakeSucceeded { endpoint: origin.endpoint.clone(), peer });
-        }
-        joined
+            Some(peer)
+        })?;
+        let id = peer.id;
+        self.report(Event::HandshakeSucceeded { endpoint: peer.endpoint.clone(), peer });
+        Some(id)
     }
 
     fn take(&self, id: PeerId, batch: &mut Batch, limit: usize, cx: &Context<'_>) -> Taken {

@@ -6,7 +6,7 @@ use crate::error::{SendErrorKind, Unsent};
 use crate::options::Marks;
 use crate::pattern::{Pattern, Sends};
 use crate::peer::{PeerId, PeerInfo};
-use crate::pipe::{Ending, Form, Outbound, Patience, Pipes, Ticket, Waiters};
+use crate::pipe::{Ending, Form, Origin, Outbound, Patience, Pipes, Ticket, Waiters};
 
 /// The pattern, its pipes, and who sleeps. Wakers that fall due go to `pipes.wakes`.
 #[derive(Debug)]
@@ -24,6 +24,10 @@ pub(super) struct State<P> {
     pub(super) ending: Ending,
     /// What closing has discarded.
     pub(super) unsent: Unsent,
+    /// Octets that pipes of peers who have gone hold until they are received, with something for the pipes.
+    pub(super) gone_bytes: usize,
+    /// How many they may hold: as many as one peer who is there.
+    pub(super) gone_mark: usize,
     pub(super) sends: u32,
 }
 
@@ -38,6 +42,8 @@ impl<P: Pattern> State<P> {
             peers: 0,
             ending: Ending::No,
             unsent: Unsent { messages: 0, bytes: 0 },
+            gone_bytes: 0,
+            gone_mark: marks.recv_bytes,
             sends: 0,
         }
     }
@@ -78,7 +84,11 @@ impl<P: Pattern> State<P> {
 
     /// Whoever was refused hears of it if the pipe has room now, by this measure of room.
     pub(super) fn offer(&mut self, id: PeerId, has_room: fn(&Outbound) -> bool) {
-        let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| has_room(&pipe.out)) else { return };
+        let Some(pipe) =
+            self.pipes.get_mut(id).filter(|pipe| pipe.ending == Ending::No && has_room(&pipe.out))
+        else {
+            return;
+        };
         let turns = pipe.out.room();
         self.pattern.writable(id);
         self.senders.wake(turns, &mut self.pipes.wakes);
@@ -92,14 +102,21 @@ impl<P: Pattern> State<P> {
         }
     }
 
+    /// A new pipe, which takes messages at once.
+    pub(super) fn open(&mut self, origin: Origin) -> PeerId {
+        let id = self.pipes.insert(origin);
+        self.pattern.attach(id);
+        self.offer(id, |_| true);
+        id
+    }
+
     /// The receiver has used up what it held of this peer.
     pub(super) fn release(&mut self, id: PeerId) {
         let Some(pipe) = self.pipes.get_mut(id) else { return };
         if pipe.inbound.release() {
             self.pattern.readable(id);
-        } else if pipe.gone {
-            self.pipes.remove(id);
-            self.wake_watchers();
+        } else if pipe.gone.is_some() {
+            self.bury(id);
         } else {
             self.let_read(id);
         }
@@ -109,13 +126,19 @@ impl<P: Pattern> State<P> {
     pub(super) fn end(&mut self, id: PeerId, ending: Ending) {
         let Some(pipe) = self.pipes.get_mut(id) else { return };
         pipe.ending = pipe.ending.max(ending);
-        let gone = pipe.gone && (pipe.inbound.is_empty() || self.ending > Ending::No);
+        let gone = pipe.gone.is_some() && (pipe.inbound.is_empty() || self.ending > Ending::No);
         self.pattern.detach(id);
         self.pipes.rouse(id);
         if gone {
-            self.pipes.remove(id);
-            self.wake_watchers();
+            self.bury(id);
         }
+    }
+
+    /// Removes the pipe of a peer who has gone.
+    fn bury(&mut self, id: PeerId) {
+        let held = self.pipes.remove(id).and_then(|pipe| pipe.gone);
+        self.gone_bytes -= held.unwrap_or_default();
+        self.wake_watchers();
     }
 
     /// Notes that the peer at the other end has gone.
@@ -126,22 +149,34 @@ impl<P: Pattern> State<P> {
     }
 
     /// Discards what a pipe has queued, and the pipe itself unless it holds messages that may still be received.
+    /// Says how many messages were discarded.
     pub(super) fn remove(&mut self, id: PeerId) -> usize {
         self.unjoin(id);
         self.pattern.detach(id);
-        let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| !pipe.gone) else { return 0 };
-        let (messages, bytes) = (pipe.out.messages(), pipe.out.bytes());
         let is_ending = self.ending > Ending::No;
-        pipe.gone = true;
+        let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| pipe.gone.is_none()) else { return 0 };
+        let (mut messages, bytes) = (pipe.out.messages(), pipe.out.bytes());
         pipe.out = Outbound::new(0, 0);
         if is_ending {
             self.unsent.messages += messages;
             self.unsent.bytes += bytes;
         }
+        let mut held = pipe.inbound.bytes() + GONE_PIPE;
+        if self.gone_bytes + held > self.gone_mark {
+            // Else a peer could fill the memory by coming and going.
+            messages += pipe.inbound.messages();
+            pipe.inbound.clear();
+            held = pipe.inbound.bytes() + GONE_PIPE;
+        }
+        pipe.gone = Some(held);
+        self.gone_bytes += held;
         if is_ending || pipe.inbound.is_empty() {
-            self.pipes.remove(id);
+            self.bury(id);
         }
         self.wake_watchers();
         messages
     }
 }
+
+/// What the pipe of a peer who has gone costs besides its messages.
+const GONE_PIPE: usize = 1024;

@@ -16,6 +16,9 @@ impl<P: Receives> Stream for Socket<P> {
     type Item = Result<Message, RecvError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(message) = self.next_held() {
+            return Poll::Ready(Some(Ok(message)));
+        }
         self.poll_recv(Some(cx)).map(|result| match result {
             Err(RecvError::Closed) => None,
             result => Some(result),

@@ -41,12 +41,13 @@ pub(crate) fn bind(
             "another socket of this process is bound to this name",
         ));
     }
-    for waiting in entry.waiting.drain(..) {
+    let waiting = std::mem::take(&mut entry.waiting);
+    entry.bound = Some(bound.clone());
+    drop(names);
+    for waiting in waiting {
         // One that no longer waits does not matter.
         let _ = waiting.send(bound.clone());
     }
-    entry.bound = Some(bound.clone());
-    drop(names);
     let endpoint = Endpoint::Inproc { name: name.to_owned() };
     bound.port.report(Event::Listening { endpoint: endpoint.clone() });
     tasks.spawn(async move {
@@ -72,8 +73,12 @@ pub(crate) async fn connect(
         }
         Pin::new(&mut binder).poll(cx).map(Result::ok)
     });
-    if let Some(bound) = found.await {
-        join(bound, &origin, id, &port, settings.config.socket_type).await;
+    match found.await {
+        Some(bound) => join(bound, &origin, id, &port, settings.config.socket_type).await,
+        None => {
+            drop(binder);
+            forget(&origin.endpoint);
+        }
     }
     port.remove(id);
 }
@@ -88,8 +93,11 @@ async fn join(bound: Bound, origin: &Origin, id: PeerId, port: &Arc<dyn Port>, o
         return;
     }
     let accepted = Origin { endpoint, accepted: true };
-    let Some(other) = bound.port.join(None, &accepted, &remote(ours), None) else { return };
-    if port.join(Some(id), origin, &remote(theirs), None).is_none() {
+    let Some(other) = bound.port.join(None, &accepted, &remote(ours), None, &|| !bound.stop.is_cancelled())
+    else {
+        return;
+    };
+    if port.join(Some(id), origin, &remote(theirs), None, &|| true).is_none() {
         bound.port.part(other, Batch::default(), Cause::PeerClosed, false);
         return;
     }
@@ -119,7 +127,7 @@ impl Direction<'_> {
     /// Pours as much as there is room for. Ready when the source has ended.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let ((from, id), (to, other)) = (self.from, self.to);
-        loop {
+        for _ in 0..TURNS {
             let room = to.room(other, cx);
             if room == 0 {
                 return if from.is_over(id, cx) { Poll::Ready(()) } else { Poll::Pending };
@@ -130,6 +138,9 @@ impl Direction<'_> {
                 Taken::Over | Taken::EndNow => return Poll::Ready(()),
             }
         }
+        // Others get the thread.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
@@ -178,5 +189,8 @@ struct Bound {
     socket_type: SocketType,
     stop: CancellationToken,
 }
+
+/// Batches that are poured before other tasks run.
+const TURNS: usize = 16;
 
 static NAMES: LazyLock<Mutex<HashMap<String, Entry>>> = LazyLock::new(Mutex::default);

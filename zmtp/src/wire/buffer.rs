@@ -2,7 +2,7 @@
 //! that ends with the frame for the rest of a large frame.
 
 use bytes::buf::Limit;
-use bytes::{BufMut, Bytes};
+use bytes::{Buf, BufMut, Bytes};
 
 use crate::pool;
 
@@ -10,6 +10,8 @@ use crate::pool;
 #[derive(Debug)]
 pub(crate) struct Buffer {
     bytes: Vec<u8>,
+    /// What was taken from the front of `bytes` and still stands there.
+    front: usize,
     /// Capacity of the next ordinary buffer.
     next: usize,
     /// How long the unfinished frame at the front will be, its header included; 0 when that is not known.
@@ -20,7 +22,7 @@ pub(crate) struct Buffer {
 
 impl Buffer {
     pub(crate) fn new() -> Self {
-        Self { bytes: Vec::new(), next: SMALL, want: 0, offered: 0 }
+        Self { bytes: Vec::new(), front: 0, next: SMALL, want: 0, offered: 0 }
     }
 
     /// The place for the next read; there is always room.
@@ -28,6 +30,9 @@ impl Buffer {
     /// A large frame is read to its end and no further, so that its body is delivered without a copy. Its buffer
     /// grows with the bytes that have come, never with the bytes that were claimed.
     pub(crate) fn space(&mut self) -> Limit<&mut Vec<u8>> {
+        // Once a read, not once a take.
+        self.bytes.drain(..self.front);
+        self.front = 0;
         let len = self.bytes.len();
         let missing = self.want.saturating_sub(len);
         let room = self.bytes.capacity().saturating_sub(len);
@@ -62,24 +67,28 @@ impl Buffer {
     }
 
     pub(crate) fn octets(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.get(self.front..).unwrap_or_default()
     }
 
     /// Takes the first `len` octets, or as many as there are. Few are copied out; many take the buffer with them.
     pub(crate) fn take(&mut self, len: usize) -> Bytes {
         self.want = 0;
-        let len = len.min(self.bytes.len());
-        if len.saturating_mul(PINNED) < self.bytes.capacity() {
-            let taken = self.bytes.drain(..len);
-            return Bytes::copy_from_slice(taken.as_slice());
+        let octets = self.bytes.get(self.front..).unwrap_or_default();
+        let (taken, rest) = octets.split_at_checked(len).unwrap_or((octets, &[]));
+        if taken.len().saturating_mul(PINNED) < self.bytes.capacity() {
+            let copy = Bytes::copy_from_slice(taken);
+            self.front = self.front.saturating_add(copy.len());
+            return copy;
         }
-        let rest = self.bytes.get(len..).unwrap_or_default();
+        let len = taken.len();
         let mut fresh = Vec::new();
         if !rest.is_empty() {
-            fresh = pool::take(self.next.max(rest.len().saturating_add(LEAST)));
+            fresh = pool::take(self.next.min(GROWTH).max(rest.len().saturating_add(LEAST)));
             fresh.extend_from_slice(rest);
         }
+        let front = std::mem::take(&mut self.front);
         let mut taken = pool::share(std::mem::replace(&mut self.bytes, fresh));
+        taken.advance(front);
         taken.truncate(len);
         taken
     }
@@ -91,7 +100,8 @@ impl Buffer {
 
     /// Gives the memory back if there is nothing in it.
     pub(crate) fn release(&mut self) {
-        if self.bytes.is_empty() {
+        if self.octets().is_empty() {
+            self.front = 0;
             pool::give(std::mem::take(&mut self.bytes));
         }
     }
@@ -196,6 +206,19 @@ mod tests {
         let place = buffer.octets().as_ptr();
         assert_eq!(buffer.take(6000).as_ptr(), place);
         assert_eq!(buffer.octets(), [7; 900]);
+    }
+
+    #[test]
+    fn taking_a_little_many_times_moves_nothing() {
+        let mut buffer = Buffer::new();
+        buffer.fill(&[7; 8000]);
+        let place = buffer.octets().as_ptr();
+        for taken in 1..=1000 {
+            buffer.take(4);
+            assert_eq!(buffer.octets().as_ptr(), place.wrapping_add(4 * taken));
+        }
+        buffer.fill(&[8; 2]);
+        assert_eq!((buffer.octets().len(), buffer.octets()[4000]), (4002, 8));
     }
 
     #[test]

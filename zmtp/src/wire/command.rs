@@ -67,8 +67,9 @@ impl Command {
                 body.extend_from_slice(context);
             }
             Self::Unknown(name) => {
+                let name = name.as_bytes().get(..255).unwrap_or(name.as_bytes());
                 body.push(name.len() as u8);
-                body.extend_from_slice(name.as_bytes());
+                body.extend_from_slice(name);
             }
         }
         Header { more: false, command: true, len: body.len() as u64 }.encode(out);
@@ -78,7 +79,7 @@ impl Command {
     /// Reads the body of a command frame.
     ///
     /// # Errors
-    /// [`Malformed::CommandName`] when the name is empty, goes beyond the body or is not printable; what each command
+    /// [`Malformed::CommandName`] when the name is empty or goes beyond the body; what each command
     /// demands of its data; for READY whatever [`Metadata::decode`] refuses.
     pub fn decode(mut body: Bytes) -> Result<Self, Error> {
         let len = usize::from(body.try_get_u8().map_err(|_| Malformed::CommandName)?);

@@ -47,7 +47,7 @@ pub enum Malformed {
     /// A frame length above 2^63-1.
     #[error("frame length {0}, above 2^63-1")]
     FrameLength(u64),
-    /// A command's name is missing, longer than its frame, or not made of letters.
+    /// A command's name is missing or longer than its frame.
     #[error("command name")]
     CommandName,
     /// A command's data does not fit its name.

@@ -3,6 +3,8 @@
 //! Both sides send READY as soon as they have seen a greeting they like, without waiting for each other: it cannot
 //! deadlock with a peer that waits, and it is what libzmq does.
 
+use bytes::Bytes;
+
 use super::buffer::Buffer;
 use super::command::Command;
 use super::connection::{Config, Remote};
@@ -97,7 +99,9 @@ fn ready(config: &Config, version: Version, metadata: Metadata, out: &mut Vec<u8
             }
         }
     };
-    Ok(Remote { version, socket_type, identity: metadata.identity(), metadata })
+    // A copy: else it would keep the whole READY alive.
+    let identity = Bytes::copy_from_slice(&metadata.identity());
+    Ok(Remote { version, socket_type, identity, metadata })
 }
 
 /// The longest command before READY.
