@@ -30,18 +30,12 @@ impl Inbox {
     /// Takes the next message; each peer gives one, then it is the next one's turn.
     #[inline]
     pub(crate) fn next_message(&mut self) -> Option<Message> {
-        loop {
-            let held = self.ring.front_mut()?;
-            let message = held.chunk.next_message();
-            if held.chunk.messages() == 0 {
-                self.next_chunk();
-            } else if self.ring.len() > 1 {
-                self.ring.rotate_left(1);
-            }
-            if message.is_some() {
-                return message;
-            }
+        let held = self.ring.front_mut()?;
+        let message = held.chunk.next_message();
+        if held.chunk.messages() == 0 || self.ring.len() > 1 {
+            self.end_turn();
         }
+        message
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -67,16 +61,19 @@ impl Inbox {
         self.ring.push_back(Held { peer, chunk, more });
     }
 
-    #[cold]
-    fn next_chunk(&mut self) {
+    /// Another peer's turn; one whose messages are used up leaves the round.
+    fn end_turn(&mut self) {
         let Some(held) = self.ring.front_mut() else { return };
-        if let Some(next) = held.more.pop_front() {
+        if held.chunk.messages() == 0 {
+            let Some(next) = held.more.pop_front() else {
+                let held = self.ring.pop_front();
+                self.spent.extend(held.as_ref().map(|held| held.peer));
+                self.list = held.map(|held| held.more).unwrap_or_default();
+                return;
+            };
             held.chunk = next;
-            self.ring.rotate_left(1);
-        } else if let Some(held) = self.ring.pop_front() {
-            self.spent.push_back(held.peer);
-            self.list = held.more;
         }
+        self.ring.rotate_left(1);
     }
 }
 

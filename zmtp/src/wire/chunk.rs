@@ -63,6 +63,7 @@ impl Chunk {
     }
 
     /// Any message: of several frames, of long ones, at the border of two pieces.
+    #[inline(never)]
     fn next_long(&mut self) -> Option<Message> {
         let (mut more, first) = self.next_frame()?;
         let mut message = Message::new(first);
