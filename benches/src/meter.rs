@@ -1,12 +1,12 @@
-//! What both contenders share: the command line, the clock, CPU time, and the result line.
+//! What both contenders share: the command line, the clock, and the result line.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeVal;
 use serde_json::{Map, Value, json};
+
+use crate::usage::{cpu_time, peak_rss_kib};
 
 /// The command line of a contender.
 #[derive(Debug, Clone, Parser)]
@@ -117,17 +117,4 @@ pub(crate) async fn wait_for_stdin() {
 /// The same, on this thread.
 pub(crate) fn wait_for_stdin_blocking() {
     let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-}
-
-/// User and system time of this process.
-fn cpu_time() -> Duration {
-    let usage = getrusage(UsageWho::RUSAGE_SELF).expect("a process may ask for its own usage");
-    let duration = |time: TimeVal| Duration::new(time.tv_sec() as u64, time.tv_usec() as u32 * 1000);
-    duration(usage.user_time()) + duration(usage.system_time())
-}
-
-fn peak_rss_kib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().split(' ').next()?.parse().ok()
 }

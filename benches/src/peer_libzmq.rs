@@ -2,6 +2,7 @@
 //! command line and same payload policy as `peer-zmtp`: every message is sent from a borrowed payload.
 
 mod meter;
+mod usage;
 
 use meter::{Arguments, Meter, check, ready, wait_for_stdin_blocking};
 use zmtp_libzmq::{Context, Opt, RawMsg, Socket, SocketType};

@@ -11,6 +11,7 @@
 //! first octet, and prints one JSON line. The push side prints its own line (CPU) when its standard input closes.
 
 mod meter;
+mod usage;
 
 use meter::{Arguments, Meter, Runtime, check, ready, wait_for_stdin};
 use zmtp::{Hwm, PullSocket, PushSocket};

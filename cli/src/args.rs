@@ -1,65 +1,16 @@
-//! What can be typed: the verbs, their options, and the help.
+//! The options that verbs share, in groups: a verb is a struct of the groups it has.
 //!
 //! Clap checks what can be checked without a socket (endpoints, times, sizes), so a verb starts from values
-//! that make sense. The groups of options are shared: a verb is a struct of the groups it has.
+//! that make sense.
 
 use std::ffi::OsString;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
-use zmtp::{Endpoint, Hwm, Reconnect};
+use clap::Args;
+use zmtp::{Endpoint, Hwm, Reconnect, RoutingId};
 
 use crate::format::Format;
 use crate::units;
-
-/// ZeroMQ sockets from a terminal: netcat for messages.
-#[derive(Debug, Parser)]
-#[command(name = "zmtp", version, after_help = MAP, disable_help_subcommand = true)]
-pub(crate) struct Cli {
-    #[command(subcommand)]
-    pub(crate) verb: Option<Verb>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Verb {
-    /// Hand out messages, each to one puller in turn
-    ///
-    /// Every line of standard input becomes a message for one of the connected pullers, in turn; nobody
-    /// connected, or everybody busy: it waits.
-    #[command(after_help = PUSH)]
-    Push(PushArgs),
-    /// Collect messages from pushers
-    ///
-    /// Every message that arrives becomes a line on standard output, its frames separated by tabs.
-    #[command(after_help = PULL)]
-    Pull(PullArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PushArgs {
-    #[command(flatten)]
-    pub(crate) place: Place,
-    #[command(flatten)]
-    pub(crate) sending: Sending,
-    #[command(flatten)]
-    pub(crate) end: End,
-    #[command(flatten)]
-    pub(crate) options: SocketOptions,
-    #[command(flatten)]
-    pub(crate) form: Form,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PullArgs {
-    #[command(flatten)]
-    pub(crate) place: Place,
-    #[command(flatten)]
-    pub(crate) end: End,
-    #[command(flatten)]
-    pub(crate) options: SocketOptions,
-    #[command(flatten)]
-    pub(crate) form: Form,
-}
 
 /// Where the socket is; at least one.
 #[derive(Debug, Args)]
@@ -90,7 +41,7 @@ pub(crate) struct Sending {
     #[arg(long, value_name = "D", value_parser = units::duration)]
     pub(crate) every: Option<Duration>,
 
-    /// Send nothing until N peers are connected
+    /// Send nothing until N peers are connected (for pub and xpub: subscribed)
     #[arg(long, value_name = "N")]
     pub(crate) wait_peers: Option<usize>,
 
@@ -116,11 +67,31 @@ pub(crate) struct Given {
     pub(crate) frame: Vec<OsString>,
 }
 
+/// Topics of a subscriber.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Topics")]
+pub(crate) struct Topics {
+    /// Get the messages that begin with TOPIC (repeatable); sub without any gets everything
+    #[arg(long, value_name = "TOPIC")]
+    pub(crate) subscribe: Vec<OsString>,
+}
+
+/// What every verb with a socket has, besides its place.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    #[command(flatten)]
+    pub(crate) end: End,
+    #[command(flatten)]
+    pub(crate) options: SocketOptions,
+    #[command(flatten)]
+    pub(crate) form: Form,
+}
+
 /// When the verb ends.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "End")]
 pub(crate) struct End {
-    /// End after N messages
+    /// End after N messages received; a verb that only sends: sent
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
 
@@ -134,7 +105,7 @@ pub(crate) struct End {
 }
 
 /// What every socket has.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Socket")]
 pub(crate) struct SocketOptions {
     /// Messages that may wait for one peer; a number or `unlimited` [default: 1000]
@@ -149,13 +120,35 @@ pub(crate) struct SocketOptions {
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = units::size)]
     pub(crate) max_message_size: u64,
 
+    /// Ask peers for a sign of life every D, and hang up on those that give none for as long
+    #[arg(long, value_name = "D", value_parser = units::pause)]
+    pub(crate) heartbeat: Option<Duration>,
+
     /// Wait between two tries to connect: FIRST, then longer, up to LONGEST [default: 100ms..5s]
     #[arg(long, value_name = "FIRST..LONGEST", value_parser = units::reconnect)]
     pub(crate) reconnect: Option<Reconnect>,
 }
 
-/// How messages and events look.
+/// For the types that a router knows by name.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Socket")]
+pub(crate) struct Named {
+    /// The name that a router knows us by: 1 to 255 bytes
+    #[arg(long, value_name = "ID", value_parser = units::routing_id)]
+    pub(crate) routing_id: Option<RoutingId>,
+}
+
+/// For the types that may keep only one message.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Socket")]
+pub(crate) struct Conflation {
+    /// Keep only the newest message, of one frame, wherever messages would wait
+    #[arg(long)]
+    pub(crate) conflate: bool,
+}
+
+/// How messages and events look.
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Form")]
 pub(crate) struct Form {
     /// Lines are JSON: {"frames": ["text", {"base64": "AAE="}]}
@@ -168,29 +161,8 @@ pub(crate) struct Form {
 }
 
 impl Form {
-    pub(crate) fn format(&self, split_tabs: bool) -> Format {
-        if self.json { Format::Json } else { Format::Text { split_tabs } }
+    /// How the messages of this verb look. Only a verb that reads lines splits them.
+    pub(crate) fn format(&self, sending: Option<&Sending>) -> Format {
+        if self.json { Format::JSON } else { Format::text(sending.is_some_and(|sending| sending.split_tabs)) }
     }
 }
-
-const MAP: &str = "\
-Exit codes: 0 done, 1 work failed, 2 timed out, 3 usage or bad input, 4 refused by the peer.
-`zmtp VERB --help` has examples.";
-
-const PUSH: &str = "\
-Examples:
-  Give the lines of a file to whoever pulls:
-    zmtp push --bind tcp://127.0.0.1:5555 < work.txt
-  Send one message of two frames and see it off, or say after 5 s that it did not go:
-    zmtp push --connect tcp://127.0.0.1:5555 --frame job --frame 'resize 17' --linger 5s
-  Share out a stream of JSON lines once three workers are there:
-    produce | zmtp push --bind 'tcp://*:5555' --json --wait-peers 3";
-
-const PULL: &str = "\
-Examples:
-  Show what pushers send:
-    zmtp pull --bind tcp://127.0.0.1:5555
-  Take ten messages from a pusher as JSON, or give up when nothing comes for 3 s:
-    zmtp pull --connect tcp://127.0.0.1:5555 --count 10 --timeout 3s --json
-  Merge two streams, and see who comes and goes:
-    zmtp pull --connect tcp://a.example:5555 --connect tcp://b.example:5555 --monitor";

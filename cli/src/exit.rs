@@ -7,6 +7,8 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::output::Output;
+
 /// The end of a verb.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -16,6 +18,8 @@ pub(crate) enum Exit {
     Usage(String),
     /// Some lines of the input were no messages, and were told one by one.
     BadInput,
+    /// Some messages were for nobody, and were told one by one.
+    Unroutable,
     Refused(String),
     /// By the number of the signal.
     Signal(u8),
@@ -25,7 +29,7 @@ impl Exit {
     pub(crate) fn code(&self) -> u8 {
         match self {
             Self::Done => 0,
-            Self::Failed(_) => 1,
+            Self::Failed(_) | Self::Unroutable => 1,
             Self::TimedOut(_) => 2,
             Self::Usage(_) | Self::BadInput => USAGE,
             Self::Refused(_) => 4,
@@ -33,10 +37,18 @@ impl Exit {
         }
     }
 
+    /// How a verb ends that ends like this when all that was handed over to `output` is written.
+    pub(crate) async fn after_writing(self, output: &mut Output) -> Self {
+        match (self, output.finish().await) {
+            (Self::Done, written) => written,
+            (exit, _) => exit,
+        }
+    }
+
     /// Says why, unless all went well or the user knows, and turns into the exit code.
     pub(crate) fn report(self) -> ExitCode {
         match &self {
-            Self::Done | Self::BadInput | Self::Signal(_) => {}
+            Self::Done | Self::BadInput | Self::Unroutable | Self::Signal(_) => {}
             Self::TimedOut(why) => say(format_args!("timed out: {why}")),
             Self::Refused(why) => say(format_args!("refused: {why}")),
             Self::Failed(why) | Self::Usage(why) => say(why),

@@ -17,7 +17,6 @@ use zmtp::{Frame, Message};
 use crate::args::Sending;
 use crate::format::Format;
 use crate::lines::{Line, Lines};
-use crate::text;
 
 /// Where the messages to send come from.
 #[derive(Debug)]
@@ -30,11 +29,13 @@ impl Input {
     /// What the command line says, or the lines of standard input. `largest` is the size of the largest
     /// message.
     pub(crate) fn new(sending: &Sending, format: Format, largest: u64) -> Result<Self, String> {
-        let text = |text: &OsString| text::read(text.as_encoded_bytes().to_vec(), sending.split_tabs);
+        let text = |text: &OsString| format.read_argument(text.as_encoded_bytes());
         let mut messages = sending.given.message.iter().map(text).collect::<Result<Vec<_>, _>>()?;
         let frames: Vec<Frame> =
             sending.given.frame.iter().map(|frame| frame.as_encoded_bytes().into()).collect();
-        messages.extend(Message::try_from(frames));
+        if let Ok(message) = Message::try_from(frames) {
+            messages.push(format.sendable(message)?);
+        }
         if messages.is_empty() {
             return Ok(Self::Lines(StandardInput::new(format, largest)));
         }
@@ -219,7 +220,7 @@ mod tests {
 
     use super::*;
 
-    const TEXT: Format = Format::Text { split_tabs: false };
+    const TEXT: Format = Format::text(false);
 
     async fn next(input: &mut StandardInput) -> Option<Result<Message, NotRead>> {
         timeout(Duration::from_secs(10), input.next(std::future::ready(())))
@@ -236,7 +237,7 @@ mod tests {
     #[tokio::test]
     async fn every_line_is_a_message_and_a_bad_one_is_named_in_its_place() {
         let lines: &[u8] = b"{\"frames\": [\"a\"]}\nnonsense\n{\"frames\": [\"b\", \"c\"]}";
-        let mut input = StandardInput::of(lines, Format::Json, 100);
+        let mut input = StandardInput::of(lines, Format::JSON, 100);
         assert_eq!(next(&mut input).await.unwrap().unwrap(), "a");
         let bad = next(&mut input).await.unwrap().unwrap_err();
         assert!(matches!(bad, NotRead::Line { number: 2, expected } if expected.starts_with("expected")));

@@ -1,34 +1,49 @@
 //! The `zmtp` command: ZeroMQ sockets from a terminal.
 //!
-//! A verb is a short file of its own (`push.rs`, `pull.rs`) over shared parts: `args.rs` is what can be
-//! typed, `run.rs` the life of a socket, `send.rs` and `receive.rs` its work, `input.rs` and `output.rs` the
-//! standard streams, `watch.rs` the events. What needs no socket is pure and tested on the spot: `text.rs`,
-//! `json.rs`, `lines.rs`, `units.rs`.
+//! A verb is a short file in `verbs/`, with its options and its help, over shared parts. `args.rs` has the
+//! options that verbs share, `run.rs` is the life of a socket, `send.rs`, `receive.rs`, `exchange.rs`, `request.rs`,
+//! `reply.rs` and `join.rs` are its work, `input.rs` and `output.rs` the standard streams, `watch.rs` the events. What
+//! needs no socket is pure and tested on the spot: `text.rs`, `json.rs`, `lines.rs`, `units.rs`.
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use crate::args::{Cli, Verb};
 use crate::exit::{Exit, USAGE};
+use crate::verbs::Verb;
 
 mod args;
+mod exchange;
 mod exit;
 mod format;
 mod input;
+mod join;
 mod json;
 mod lines;
 mod output;
 mod patience;
-mod pull;
-mod push;
 mod receive;
+mod reply;
+mod request;
 mod run;
 mod send;
 mod signals;
+mod sockets;
+mod source;
 mod text;
+mod trouble;
 mod units;
+mod usage;
+mod verbs;
 mod watch;
+
+/// ZeroMQ sockets from a terminal: netcat for messages.
+#[derive(Debug, Parser)]
+#[command(name = "zmtp", version, after_help = MAP, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -36,7 +51,12 @@ fn main() -> ExitCode {
         Err(error) => {
             // Help and version arrive here as well; they go to standard output and are no error.
             let _ = error.print();
-            return if error.use_stderr() { USAGE.into() } else { ExitCode::SUCCESS };
+            if !error.use_stderr() {
+                return ExitCode::SUCCESS;
+            }
+            let verb = std::env::args().nth(1).unwrap_or_default();
+            usage::explain(&error, &Cli::command(), &verb);
+            return USAGE.into();
         }
     };
     let Some(verb) = cli.verb else {
@@ -47,13 +67,12 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return Exit::Failed(format!("cannot start: {error}")).report(),
     };
-    let exit = runtime.block_on(async {
-        match &verb {
-            Verb::Push(args) => push::push(args).await,
-            Verb::Pull(args) => pull::pull(args).await,
-        }
-    });
+    let exit = runtime.block_on(verb.run());
     // A name that is being looked up keeps its thread; nobody waits for the answer any more.
     runtime.shutdown_background();
     exit.report()
 }
+
+const MAP: &str = "\
+Exit codes: 0 done, 1 work failed, 2 timed out, 3 usage or bad input, 4 refused by the peer.
+`zmtp VERB --help` has examples.";

@@ -105,10 +105,27 @@ impl Output {
         exit
     }
 
-    /// Waits until all that was handed over is written. Cancel-safe.
+    /// What `future` yields, unless writing becomes pointless before.
+    pub(crate) async fn during<F: Future>(&mut self, future: F) -> Result<F::Output, Exit> {
+        tokio::select! {
+            biased;
+            exit = self.ended() => Err(exit),
+            output = future => Ok(output),
+        }
+    }
+
+    /// Prints one message by itself.
+    pub(crate) async fn print(&mut self, message: Message) -> Result<(), Exit> {
+        self.room().await?;
+        self.put(message);
+        self.hand_over();
+        Ok(())
+    }
+
+    /// Waits until all that was handed over is written, or until that has become pointless. Cancel-safe.
     pub(crate) async fn finish(&mut self) -> Exit {
         self.blocks = None;
-        self.ended().await
+        if self.over { Exit::Done } else { self.ended().await }
     }
 
     /// The same after a signal: a reader that has stopped reading does not keep us.
@@ -201,7 +218,7 @@ mod tests {
 
     use super::*;
 
-    const TEXT: Format = Format::Text { split_tabs: false };
+    const TEXT: Format = Format::text(false);
 
     /// Tells what was written, and when it was flushed.
     struct Sheet(Arc<Mutex<Vec<u8>>>, mpsc::Sender<String>);

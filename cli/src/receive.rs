@@ -1,40 +1,37 @@
-//! The work of a verb that receives: messages become lines until enough have come, or none comes any more.
+//! The receiving part of a verb: messages become lines until enough have come, or none comes any more.
 
-use zmtp::{Receives, Socket};
-
-use crate::args::End;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::patience::Patience;
-use crate::run::Outcome;
+use crate::run::Run;
+use crate::sockets::{Incoming, Open};
 use crate::units::show;
 
+/// A verb that only receives.
+pub(crate) async fn receive<S: Open + Incoming>(run: &Run<'_>, socket: S) -> Exit {
+    let mut output = Output::new(run.common.form.format(None));
+    let exit = run.socket(socket, async |socket: &mut S| {
+        let exit = receive_all(run, socket, &mut output).await;
+        exit.after_writing(&mut output).await.into()
+    });
+    let exit = exit.await;
+    // What was received before a signal came is still on its way to the reader.
+    output.finish_soon().await;
+    exit
+}
+
 /// Prints what `socket` receives, until the end that the options ask for or until nobody reads `output`.
-pub(crate) async fn receive_all<P: Receives>(
-    socket: &mut Socket<P>,
-    output: &mut Output,
-    end: &End,
-) -> Outcome {
-    let mut patience = Patience::new(end.timeout);
-    let mut left = end.count.unwrap_or(u64::MAX);
+pub(crate) async fn receive_all(run: &Run<'_>, socket: &mut impl Incoming, output: &mut Output) -> Exit {
+    let mut left = run.common.end.count.unwrap_or(u64::MAX);
     while left > 0 {
-        if let Err(exit) = output.room().await {
-            return exit.into();
+        // Waiting for our own reader is no waiting for a message.
+        if let Err(exit) = run.patience.hold(output.room()).await {
+            return exit;
         }
-        // Waiting for our own reader was no waiting for a message.
-        patience.renew();
-        let received = tokio::select! {
-            biased;
-            exit = output.ended() => return exit.into(),
-            received = patience.wait(socket.recv()) => received,
-        };
-        let mut message = match received {
-            Ok(Ok(message)) => message,
-            Ok(Err(error)) => return Exit::Failed(error.to_string()).into(),
-            Err(over) => {
-                output.finish().await;
-                return Exit::TimedOut(format!("no message for {}", show(over.limit))).into();
-            }
+        let mut message = match output.during(run.patience.wait(socket.recv())).await {
+            Ok(Ok(Ok(message))) => message,
+            Ok(Ok(Err(error))) => return Exit::Failed(error.to_string()),
+            Ok(Err(over)) => return Exit::TimedOut(format!("no message for {}", show(over.limit))),
+            Err(exit) => return exit,
         };
         // Whatever is there already goes into the same block.
         loop {
@@ -48,6 +45,7 @@ pub(crate) async fn receive_all<P: Receives>(
             }
         }
         output.hand_over();
+        run.patience.renew();
     }
-    output.finish().await.into()
+    Exit::Done
 }

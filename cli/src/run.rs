@@ -7,13 +7,25 @@ use std::io::{self, Write};
 use std::pin::pin;
 
 use tokio::time::{Instant, sleep};
-use zmtp::{BindError, Builder, Pattern, Socket};
+use zmtp::{BindError, Builder, Heartbeat, Pattern, Socket};
 
-use crate::args::{End, Form, Place, SocketOptions};
+use crate::args::{Common, End, Place};
 use crate::exit::{Exit, say};
+use crate::patience::Patience;
 use crate::signals::Signals;
+use crate::sockets::{Open, Outgoing};
+use crate::trouble::Trouble;
 use crate::units::show;
 use crate::watch::Watch;
+
+/// One run of a verb: its options, its clock, and what went wrong so far.
+#[derive(Debug)]
+pub(crate) struct Run<'a> {
+    pub(crate) place: &'a Place,
+    pub(crate) common: &'a Common,
+    pub(crate) patience: Patience,
+    pub(crate) trouble: Trouble,
+}
 
 /// What the work came to, and whether messages that were not sent yet may still leave.
 #[derive(Debug)]
@@ -28,17 +40,81 @@ impl From<Exit> for Outcome {
     }
 }
 
+impl<'a> Run<'a> {
+    pub(crate) fn new(place: &'a Place, common: &'a Common) -> Self {
+        Self { place, common, patience: Patience::new(common.end.timeout), trouble: Trouble::default() }
+    }
+
+    /// A socket as the options want it.
+    pub(crate) fn build<P: Pattern>(&self, builder: Builder<P>) -> Socket<P> {
+        build(builder, self.place, self.common)
+    }
+
+    /// Waits until `ready` says that `wanted` peers are.
+    pub(crate) async fn wait_for_peers(
+        &self,
+        socket: &impl Outgoing,
+        wanted: usize,
+        ready: impl Future<Output = ()>,
+    ) -> Result<(), Exit> {
+        self.patience.renew();
+        let waited = self.patience.wait(ready).await;
+        self.patience.renew();
+        waited.map_err(|over| {
+            let (there, limit) = (socket.peer_count(), show(over.limit));
+            Exit::TimedOut(if there < wanted {
+                format!("{there} of {wanted} peers within {limit}")
+            } else {
+                // That many are there; it is a publisher that waits for more than that.
+                format!("fewer than {wanted} of {there} peers have subscribed within {limit}")
+            })
+        })
+    }
+
+    /// Lets `work` use `socket` until one of them ends, and closes the socket.
+    pub(crate) async fn socket<S: Open>(
+        &self,
+        mut socket: S,
+        work: impl AsyncFnOnce(&mut S) -> Outcome,
+    ) -> Exit {
+        let (place, Common { end, form, .. }) = (self.place, self.common);
+        let mut signals = match Signals::new() {
+            Ok(signals) => signals,
+            Err(error) => return Exit::Failed(format!("cannot listen for signals: {error}")),
+        };
+        let mut watch = Watch::new(socket.monitor(), place, form);
+        tokio::select! {
+            biased;
+            number = signals.next() => return Exit::Signal(number),
+            opened = open(&socket, place) => if let Err(exit) = opened { return exit },
+        }
+
+        let outcome = tokio::select! {
+            biased;
+            number = signals.next() => Exit::Signal(number).into(),
+            cause = watch.refused() => Outcome { exit: Exit::Refused(cause), linger: false },
+            outcome = work(&mut socket) => outcome,
+        };
+        let exit = self.trouble.settle(outcome.exit);
+        let exit = if outcome.linger {
+            close(socket, signals, &mut watch, end, exit).await
+        } else {
+            drop(socket);
+            exit
+        };
+        watch.rest().await;
+        exit
+    }
+}
+
 /// A socket as the options want it.
-pub(crate) fn build<P: Pattern>(
-    builder: Builder<P>,
-    place: &Place,
-    end: &End,
-    options: &SocketOptions,
-) -> Socket<P> {
-    let waiting = if place.bind.is_empty() { WAITING / place.connect.len() } else { WAITING_PER_PEER };
+pub(crate) fn build<P: Pattern>(builder: Builder<P>, place: &Place, common: &Common) -> Socket<P> {
+    let Common { end, options, .. } = common;
+    // Whoever comes to us may be one of many.
+    let waiting = if place.bind.is_empty() { share(place.connect.len()) } else { WAITING_PER_PEER };
     let mut builder = builder
-        .send_hwm_bytes(waiting.max(WAITING_PER_PEER))
-        .recv_hwm_bytes(WAITING_PER_PEER)
+        .send_hwm_bytes(waiting)
+        .recv_hwm_bytes((waiting / 2).max(WAITING_PER_PEER))
         .linger(end.linger)
         .max_message_size(options.max_message_size);
     if let Some(hwm) = options.send_hwm {
@@ -47,50 +123,17 @@ pub(crate) fn build<P: Pattern>(
     if let Some(hwm) = options.recv_hwm {
         builder = builder.recv_hwm(hwm);
     }
+    if let Some(every) = options.heartbeat {
+        builder = builder.heartbeat(Heartbeat::every(every));
+    }
     if let Some(reconnect) = options.reconnect {
         builder = builder.reconnect(reconnect);
     }
     builder.build()
 }
 
-/// Lets `work` use `socket` until one of them ends, and closes the socket.
-pub(crate) async fn run<P: Pattern>(
-    mut socket: Socket<P>,
-    place: &Place,
-    end: &End,
-    form: &Form,
-    work: impl AsyncFnOnce(&mut Socket<P>) -> Outcome,
-) -> Exit {
-    let mut signals = match Signals::new() {
-        Ok(signals) => signals,
-        Err(error) => return Exit::Failed(format!("cannot listen for signals: {error}")),
-    };
-    let mut watch = Watch::new(socket.monitor(), place, form);
-    tokio::select! {
-        biased;
-        number = signals.next() => return Exit::Signal(number),
-        opened = open(&socket, place) => if let Err(exit) = opened { return exit },
-    }
-
-    let outcome = tokio::select! {
-        biased;
-        number = signals.next() => Exit::Signal(number).into(),
-        cause = watch.refused() => Outcome { exit: Exit::Refused(cause), linger: false },
-        outcome = work(&mut socket) => outcome,
-    };
-    let exit = match outcome {
-        Outcome { exit, linger: false } => {
-            drop(socket);
-            exit
-        }
-        Outcome { exit, linger: true } => close(socket, signals, &mut watch, end, exit).await,
-    };
-    watch.rest().await;
-    exit
-}
-
 /// Binds, saying where, and connects.
-async fn open<P: Pattern>(socket: &Socket<P>, place: &Place) -> Result<(), Exit> {
+pub(crate) async fn open(socket: &impl Open, place: &Place) -> Result<(), Exit> {
     for endpoint in &place.bind {
         match socket.bind(endpoint).await {
             Ok(bound) => {
@@ -108,13 +151,7 @@ async fn open<P: Pattern>(socket: &Socket<P>, place: &Place) -> Result<(), Exit>
 
 /// Lets what is queued leave for as long as the socket lingers, or until no peer has been there for the
 /// `--timeout`. The first signal makes it the reason of the end, the next one ends it.
-async fn close<P: Pattern>(
-    socket: Socket<P>,
-    signals: Signals,
-    watch: &mut Watch,
-    end: &End,
-    mut exit: Exit,
-) -> Exit {
+async fn close(socket: impl Open, signals: Signals, watch: &mut Watch, end: &End, mut exit: Exit) -> Exit {
     let (linger, patience) = (end.linger, end.timeout);
     let begun = Instant::now();
     let mut signals = Some(signals);
@@ -155,7 +192,7 @@ async fn close<P: Pattern>(
 }
 
 /// Not everything was sent: the linger was too short, or the peers that were to have it went away.
-fn discarded(exit: Exit, messages: usize, in_time: bool) -> Exit {
+pub(crate) fn discarded(exit: Exit, messages: usize, in_time: bool) -> Exit {
     let were = if messages == 1 { "message was" } else { "messages were" };
     let discarded = format!("{messages} {were} discarded");
     match exit {
@@ -168,8 +205,13 @@ fn discarded(exit: Exit, messages: usize, in_time: bool) -> Exit {
     }
 }
 
-/// What may wait for one peer, in bytes, beside the marks in messages: the command is to stay small, whatever
-/// its peers do, and a socket that binds may have hundreds of them.
+/// How much may wait for each of so many peers, in bytes, beside the marks in messages: the command is to stay
+/// small, whatever its peers do, and a socket that binds may have hundreds of them.
+pub(crate) fn share(peers: usize) -> usize {
+    (WAITING / peers.max(1)).max(WAITING_PER_PEER)
+}
+
+/// What may wait for one peer however many there are.
 const WAITING_PER_PEER: usize = 128 << 10;
-/// What may wait altogether when all peers are known beforehand.
+/// What may wait for all of them, if they are not that many.
 const WAITING: usize = 16 << 20;

@@ -1,101 +1,114 @@
-//! The work of a verb that sends: messages from the input go out until it ends, or enough have gone.
+//! The sending part of a verb: messages from the source go out until it ends, or enough have gone.
 
-use std::time::Duration;
+use std::future::pending;
 
-use tokio::time::{Interval, MissedTickBehavior, interval};
-use zmtp::{Message, Sends, Socket};
+use zmtp::{Message, SendErrorKind};
 
-use crate::args::{End, Sending};
-use crate::exit::{Exit, say};
-use crate::format::Format;
-use crate::input::{Input, NotRead};
-use crate::patience::{Over, Patience};
-use crate::run::Outcome;
+use crate::args::Sending;
+use crate::exit::Exit;
+use crate::patience::Over;
+use crate::run::{Outcome, Run, share};
+use crate::sockets::{Open, Outgoing};
+use crate::source::Source;
 use crate::units::show;
 
-/// What is to be sent, and when.
-#[derive(Debug)]
-pub(crate) struct Sender {
-    input: Input,
-    strict: bool,
-    bad_lines: bool,
-    wait_peers: usize,
-    every: Option<Duration>,
-    count: u64,
-    patience: Patience,
+/// A verb that only sends. `ready` waits until so many peers are.
+pub(crate) async fn send<S: Open + Outgoing>(
+    run: &Run<'_>,
+    socket: S,
+    sending: &Sending,
+    conflate: bool,
+    ready: impl AsyncFn(&S, usize),
+) -> Exit {
+    let source = match Source::new(sending, run, run.common.form.format(Some(sending))) {
+        Ok(source) => source,
+        Err(exit) => return exit,
+    };
+    let mut sender = Sender { run, source, conflate, receives: false, peers: 0 };
+    let wait_peers = sending.wait_peers.unwrap_or(0);
+    let count = run.common.end.count.unwrap_or(u64::MAX);
+    let work = async |socket: &mut S| {
+        let work = async {
+            run.wait_for_peers(socket, wait_peers, ready(socket, wait_peers)).await?;
+            sender.send_all(socket, count).await
+        };
+        work.await.err().unwrap_or_else(|| Exit::Done.into())
+    };
+    run.socket(socket, work).await
 }
 
-impl Sender {
-    /// As the options ask for. `largest` is the size of the largest message.
-    pub(crate) fn new(sending: &Sending, end: &End, format: Format, largest: u64) -> Result<Self, Exit> {
-        Ok(Self {
-            input: Input::new(sending, format, largest).map_err(Exit::Usage)?,
-            strict: sending.strict,
-            bad_lines: false,
-            wait_peers: sending.wait_peers.unwrap_or(0),
-            every: sending.every.filter(|every| !every.is_zero()),
-            count: end.count.unwrap_or(u64::MAX),
-            patience: Patience::new(end.timeout),
-        })
-    }
-
-    /// Sends everything through `socket`.
-    pub(crate) async fn send_all<P: Sends>(mut self, socket: &Socket<P>) -> Outcome {
-        self.patience.renew();
-        if let Err(over) = self.patience.wait(socket.wait_for_peers(self.wait_peers)).await {
-            let (came, wanted) = (socket.peer_count(), self.wait_peers);
-            return Exit::TimedOut(format!("{came} of {wanted} peers within {}", show(over.limit))).into();
-        }
-        let mut pace = self.every.map(pace);
-        for _ in 0..self.count {
-            let message = match self.next(socket).await {
-                Ok(Some(message)) => message,
-                Ok(None) => break,
-                Err(exit) => return exit.into(),
-            };
-            if let Some(pace) = &mut pace {
-                pace.tick().await;
-            }
-            // A pause that was asked for was no waiting.
-            self.patience.renew();
-            match self.patience.wait(socket.send(message)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return Exit::Failed(error.to_string()).into(),
-                Err(Over { limit }) => {
-                    let exit = Exit::TimedOut(format!("no peer took a message for {}", show(limit)));
-                    return Outcome { exit, linger: false };
-                }
-            }
-        }
-        if self.bad_lines { Exit::BadInput.into() } else { Exit::Done.into() }
-    }
-
-    /// The next message of the input, nothing at its end. Lines that are none are told and left out.
-    async fn next<P: Sends>(&mut self, socket: &Socket<P>) -> Result<Option<Message>, Exit> {
-        loop {
-            self.patience.renew();
-            match self.patience.wait(self.input.next(socket.writable())).await {
-                Ok(None) => return Ok(None),
-                Ok(Some(Ok(message))) => return Ok(Some(message)),
-                Ok(Some(Err(NotRead::Line { number, expected }))) => {
-                    say(format_args!("line {number}: {expected}"));
-                    self.bad_lines = true;
-                    if self.strict {
-                        return Ok(None);
-                    }
-                }
-                Ok(Some(Err(NotRead::Input(error)))) => {
-                    return Err(Exit::Usage(format!("cannot read standard input: {error}")));
-                }
-                Err(Over { limit }) => return Err(Exit::TimedOut(format!("no input for {}", show(limit)))),
-            }
-        }
-    }
+/// What sends, perhaps beside a part that receives.
+pub(crate) struct Sender<'a> {
+    pub(crate) run: &'a Run<'a>,
+    pub(crate) source: Source,
+    /// While a message waits for a peer, a newer one takes its place.
+    pub(crate) conflate: bool,
+    /// Messages also come in: that the source has none is no reason to give up.
+    pub(crate) receives: bool,
+    /// How many peers there were when room was last shared out among them.
+    pub(crate) peers: usize,
 }
 
-/// Ticks at once and then `every` so often; a tick that comes late does not hurry the next.
-fn pace(every: Duration) -> Interval {
-    let mut pace = interval(every);
-    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    pace
+impl Sender<'_> {
+    /// Sends everything through `socket`, at most `count` messages.
+    pub(crate) async fn send_all(&mut self, socket: &impl Outgoing, count: u64) -> Result<(), Outcome> {
+        for _ in 0..count {
+            if !self.send_next(socket).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the next message. False if there is none.
+    pub(crate) async fn send_next(&mut self, socket: &impl Outgoing) -> Result<bool, Outcome> {
+        let patience = &self.run.patience;
+        let next = self.source.next(async || socket.writable().await, self.run);
+        let next = if self.receives { Ok(next.await) } else { patience.wait(next).await };
+        let next = next.map_err(|Over { limit }| Exit::TimedOut(format!("no input for {}", show(limit))))?;
+        let Some(message) = next? else { return Ok(false) };
+        self.share_out(socket);
+        // Waiting for input was no waiting for a peer.
+        patience.renew();
+        let delivered = patience.wait(self.deliver(socket, message)).await;
+        delivered.map_err(|Over { limit }| Outcome {
+            exit: Exit::TimedOut(format!("no peer took a message for {}", show(limit))),
+            linger: false,
+        })??;
+        patience.renew();
+        Ok(true)
+    }
+
+    /// Gives each peer the room that it can have with so many others.
+    fn share_out(&mut self, socket: &impl Outgoing) {
+        let peers = socket.peer_count().max(self.run.place.connect.len());
+        if self.peers != peers {
+            self.peers = peers;
+            socket.set_send_hwm_bytes(share(peers));
+        }
+    }
+
+    /// Queues `message` for a peer, or with `--conflate` the newest one there is when a peer comes.
+    async fn deliver(&mut self, socket: &impl Outgoing, mut message: Message) -> Result<(), Outcome> {
+        if self.conflate {
+            let mut ended = false;
+            loop {
+                tokio::select! {
+                    biased;
+                    _ = socket.writable() => break,
+                    next = self.source.next(pending::<()>, self.run), if !ended => match next? {
+                        Some(newer) => message = newer,
+                        None => ended = true,
+                    },
+                }
+            }
+        }
+        match socket.send(message).await {
+            Err(error) if error.kind() == SendErrorKind::Unroutable => {
+                self.run.trouble.unroutable(&error.into_message());
+                Ok(())
+            }
+            sent => sent.map_err(|error| Exit::Failed(error.to_string()).into()),
+        }
+    }
 }

@@ -41,7 +41,8 @@ pub(crate) fn write(message: &Message, out: &mut impl Write) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-fn escape(frame: &[u8], out: &mut impl Write) -> io::Result<()> {
+/// Writes `frame` as text that is on one line and says what it is.
+pub(crate) fn escape(frame: &[u8], out: &mut impl Write) -> io::Result<()> {
     if is_plain(frame) {
         return out.write_all(frame);
     }

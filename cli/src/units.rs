@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use zmtp::{Hwm, Reconnect};
+use zmtp::{Hwm, Reconnect, RoutingId};
 
 /// A time: a number, perhaps with a fraction, and one of `us`, `ms`, `s`, `m`, `h`. A bare `0` needs no unit.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -69,6 +69,11 @@ pub(crate) fn hwm(text: &str) -> Result<Hwm, String> {
     }
 }
 
+/// The name that a router knows a peer by.
+pub(crate) fn routing_id(text: &str) -> Result<RoutingId, String> {
+    RoutingId::try_from(text).map_err(|error| error.to_string())
+}
+
 /// How long to wait between two tries to connect: `100ms..5s`.
 pub(crate) fn reconnect(text: &str) -> Result<Reconnect, String> {
     let Some((first, longest)) = text.split_once("..") else {
@@ -81,7 +86,7 @@ pub(crate) fn reconnect(text: &str) -> Result<Reconnect, String> {
     if first > longest {
         return Err(format!("`{text}` starts with the longer time; expected something like 100ms..5s"));
     }
-    Ok(Reconnect { first, longest })
+    Ok(Reconnect::between(first, longest))
 }
 
 /// The other way round, for sentences on standard error: `250ms`, `1.5s`, `2m`.

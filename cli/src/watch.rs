@@ -3,6 +3,7 @@
 //! A verb that only connects ends when every endpoint has refused it for good; this is where that is noticed.
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -50,22 +51,32 @@ impl Watch {
         }
     }
 
-    /// Since when there is no peer, if there is none. Knows what [`refused`](Self::refused) has seen.
+    /// Since when there is no peer, if there is none. Knows what [`event`](Self::event) has seen.
     pub(crate) fn alone_since(&self) -> Option<Instant> {
         (self.peers == 0).then_some(self.alone_since)
     }
 
-    /// Prints what happens, until every endpoint has refused us for good; then why the last one did.
-    /// Cancel-safe.
+    /// How many peers are connected, as far as [`event`](Self::event) has seen.
+    pub(crate) fn peers(&self) -> usize {
+        self.peers
+    }
+
+    /// Prints what happens next. Fails when every endpoint has refused us for good, with the reason of the last
+    /// one. Cancel-safe.
+    pub(crate) async fn event(&mut self) -> Result<(), String> {
+        let Some(event) = self.monitor.next().await else { return pending().await };
+        self.print(&event);
+        self.count(&event);
+        self.last_refusal(&event).map_or(Ok(()), Err)
+    }
+
+    /// Prints what happens, until every endpoint has refused us for good; then why the last one did. Cancel-safe.
     pub(crate) async fn refused(&mut self) -> String {
-        while let Some(event) = self.monitor.next().await {
-            self.print(&event);
-            self.count(&event);
-            if let Some(cause) = self.last_refusal(&event) {
+        loop {
+            if let Err(cause) = self.event().await {
                 return cause;
             }
         }
-        std::future::pending().await
     }
 
     /// Prints what is left after the socket was closed.
@@ -142,7 +153,9 @@ impl From<&Event> for Object {
             Self { event: event.name(), endpoint: event.endpoint().to_string(), ..Self::default() };
         match event {
             Event::Accepted { address, .. } => object.peer = Some(address.clone()),
-            Event::AcceptFailed { error, .. } => object.cause = Some(error.to_string()),
+            Event::BindFailed { error, .. }
+            | Event::AcceptFailed { error, .. }
+            | Event::ConnectFailed { error, .. } => object.cause = Some(error.to_string()),
             Event::ConnectRetried { after, error, .. } => {
                 object.after = Some(show(*after));
                 object.cause = error.as_ref().map(ToString::to_string);

@@ -115,14 +115,23 @@ async fn waiting_for_peers_or_for_room_can_be_given_up_and_begun_again() {
 #[tokio::test]
 async fn a_bind_that_is_dropped_has_bound_nothing() {
     let pull = PullSocket::new();
-    // Resolving the name takes longer than one look.
-    assert!(pull.bind("tcp://localhost:*").now_or_never().is_none());
+    // Resolving the name mostly takes longer than one look.
+    if let Some(bound) = pull.bind("tcp://localhost:*").now_or_never() {
+        assert!(pull.unbind(bound.unwrap()));
+    }
     drop(pull.bind(ANY_PORT));
 
     let mut monitor = pull.monitor();
     let at = pull.bind(ANY_PORT).await.unwrap();
-    let first = within(20, monitor.next()).await.unwrap();
-    assert_eq!((first.name(), first.endpoint()), ("listening", &at));
+    let listening = async {
+        loop {
+            let event = monitor.next().await.unwrap();
+            if event.name() == "listening" {
+                return event;
+            }
+        }
+    };
+    assert_eq!(within(20, listening).await.endpoint(), &at);
 }
 
 /// "If you drop the future, the lingering goes on in the background."

@@ -51,7 +51,7 @@ async fn unbind_ends_the_handshakes_that_began_there() {
 async fn unbind_wants_the_endpoint_that_bind_returned() {
     let pull = PullSocket::new();
     let at = pull.bind(ANY_PORT).await.unwrap();
-    assert!(!pull.unbind(&ANY_PORT.try_into().unwrap()));
+    assert!(!pull.unbind(ANY_PORT));
     assert!(pull.unbind(&at));
 }
 
@@ -70,7 +70,7 @@ async fn disconnect_from_one_of_two_endpoints_moves_the_traffic_to_the_other() {
         push.try_send("both").unwrap();
     }
 
-    assert!(push.disconnect(&one.endpoint().try_into().unwrap()));
+    assert!(push.disconnect(one.endpoint()));
     for _ in 0..100 {
         push.try_send("one").unwrap();
     }
@@ -79,7 +79,7 @@ async fn disconnect_from_one_of_two_endpoints_moves_the_traffic_to_the_other() {
     leaving.expect_close().await;
     staying.expect(frame("both").repeat(50)).await;
     staying.expect(frame("one").repeat(100)).await;
-    assert!(!push.disconnect(&one.endpoint().try_into().unwrap()), "it is not connected there any more");
+    assert!(!push.disconnect(one.endpoint()), "it is not connected there any more");
 }
 
 /// "What is queued for that peer goes out first, within the linger time."
@@ -90,7 +90,7 @@ async fn disconnect_discards_what_nobody_takes_within_the_linger_time() {
     push.connect("inproc://disconnect-lingers").unwrap();
     push.send("late").await.unwrap();
 
-    assert!(push.disconnect(&"inproc://disconnect-lingers".try_into().unwrap()));
+    assert!(push.disconnect("inproc://disconnect-lingers"));
     assert_eq!(push.try_send("x").unwrap_err().kind(), SendErrorKind::Full);
 
     tokio::time::sleep(Duration::from_secs(6)).await;
@@ -132,7 +132,7 @@ async fn disconnect_stops_dialling() {
     push.connect(&at).unwrap();
     within(20, monitor.next()).await.unwrap();
 
-    assert!(push.disconnect(&at.try_into().unwrap()));
+    assert!(push.disconnect(&at));
 
     within(20, push.close()).await.unwrap();
 }

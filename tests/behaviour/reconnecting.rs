@@ -79,7 +79,9 @@ async fn a_peer_that_cannot_be_talked_to_is_not_dialled_again() {
         for octets in script {
             peer.send(&octets[..]).await;
         }
-        assert_eq!(within(20, monitor.next()).await.unwrap().name(), "connected");
+        for begins in ["connect-delayed", "connected"] {
+            assert_eq!(within(20, monitor.next()).await.unwrap().name(), begins);
+        }
         let Some(Event::HandshakeFailed { cause, retry, .. }) = within(20, monitor.next()).await else {
             panic!("{expected}")
         };
@@ -146,10 +148,13 @@ async fn a_peer_that_hangs_up_is_dialled_again_at_any_step_of_the_handshake() {
 async fn the_waits_between_attempts_grow_and_begin_anew_after_a_handshake() {
     let (first, longest) = (Duration::from_millis(8), Duration::from_millis(32));
     let at = nobody();
-    let push = PushSocket::builder().reconnect(Reconnect { first, longest }).build();
+    let push = PushSocket::builder().reconnect(Reconnect::between(first, longest)).build();
     let mut monitor = push.monitor();
     push.connect(&at).unwrap();
     for failures in 0..6 {
+        for begins in ["connect-delayed", "connect-failed"] {
+            assert_eq!(within(20, monitor.next()).await.unwrap().name(), begins);
+        }
         let Some(Event::ConnectRetried { after, error, .. }) = within(20, monitor.next()).await else {
             panic!()
         };
@@ -168,7 +173,11 @@ async fn the_waits_between_attempts_grow_and_begin_anew_after_a_handshake() {
                 assert!(after <= first, "{after:?}");
                 break;
             }
-            Event::ConnectRetried { .. } | Event::Connected { .. } | Event::HandshakeSucceeded { .. } => {}
+            Event::ConnectDelayed { .. }
+            | Event::ConnectFailed { .. }
+            | Event::ConnectRetried { .. }
+            | Event::Connected { .. }
+            | Event::HandshakeSucceeded { .. } => {}
             Event::Disconnected { cause, .. } => {
                 assert_eq!(cause.to_string(), "the peer closed the connection")
             }
@@ -193,8 +202,7 @@ async fn endpoints_may_be_names() {
 /// the dialling.
 #[tokio::test]
 async fn a_socket_that_reaches_itself_goes_on_dialling() {
-    let push =
-        PushSocket::builder().reconnect(Reconnect { first: Duration::ZERO, longest: Duration::ZERO }).build();
+    let push = PushSocket::builder().reconnect(Reconnect::between(Duration::ZERO, Duration::ZERO)).build();
     let mut monitor = push.monitor();
     // The system gives even ports to those who dial and odd ones to those who bind, or the other way round.
     let door = Door::open().await;
@@ -204,7 +212,7 @@ async fn a_socket_that_reaches_itself_goes_on_dialling() {
         push.connect(format!("tcp://127.0.0.1:{}", first.wrapping_add(2 * n).max(2000))).unwrap();
     }
 
-    for _ in 0..60_000 {
+    for _ in 0..180_000 {
         let event = within(20, monitor.next()).await.unwrap();
         assert!(!matches!(event, Event::HandshakeFailed { retry: false, .. }), "{event}");
     }
@@ -229,5 +237,5 @@ async fn a_peer_that_is_dialled_keeps_its_id_and_one_that_comes_in_gets_a_new_on
 
 fn quickly() -> Builder<Push> {
     let (first, longest) = (Duration::from_millis(1), Duration::from_millis(20));
-    PushSocket::builder().reconnect(Reconnect { first, longest })
+    PushSocket::builder().reconnect(Reconnect::between(first, longest))
 }

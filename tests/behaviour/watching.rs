@@ -18,7 +18,7 @@ async fn both_sides_of_a_connection_tell_its_story() {
 
     within(20, push.close()).await.unwrap();
 
-    expect(&mut above, &["connected", "handshake-succeeded", "disconnected"]).await;
+    expect(&mut above, &["connect-delayed", "connected", "handshake-succeeded", "disconnected"]).await;
     assert!(within(20, above.next()).await.is_none(), "a monitor ends with its socket");
     expect(&mut below, &["listening", "accepted", "handshake-succeeded", "disconnected"]).await;
     pull.unbind(&at);
@@ -99,10 +99,10 @@ async fn a_dialled_peer_that_hangs_up_is_reported_with_the_retry() {
 
     drop(door.accept().await);
 
-    expect(&mut monitor, &["connected"]).await;
+    expect(&mut monitor, &["connect-delayed", "connected"]).await;
     let failed = next(&mut monitor).await.to_string();
     assert!(failed.ends_with(": the peer closed the connection; will retry"), "{failed}");
-    expect(&mut monitor, &["connect-retried", "connected"]).await;
+    expect(&mut monitor, &["connect-retried", "connect-delayed", "connected"]).await;
 }
 
 /// "From now on": each monitor has its own queue, and nothing of the past.

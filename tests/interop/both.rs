@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use support::{ANY_PORT, Zmq, within};
-use zmtp::{Pattern, PullSocket, Socket};
+use zmtp::{Pattern, PullSocket, Reconnect, Socket};
 use zmtp_libzmq::SocketType;
 
 /// Who binds; the other one connects.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Binder {
     Ours,
     Theirs,
@@ -77,4 +77,9 @@ impl Examined {
             Either::Theirs(pull) => assert!(pull.is_silent(WHILE).await),
         }
     }
+}
+
+/// To dial again with no time lost.
+pub(crate) fn quickly() -> Reconnect {
+    Reconnect::between(Duration::from_millis(5), Duration::from_millis(50))
 }

@@ -175,7 +175,7 @@ async fn failed(monitor: &mut Monitor) -> Cause {
 }
 
 fn at_once() -> Reconnect {
-    Reconnect { first: Duration::from_millis(1), longest: Duration::from_millis(20) }
+    Reconnect::between(Duration::from_millis(1), Duration::from_millis(20))
 }
 
 /// `ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH`.

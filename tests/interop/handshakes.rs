@@ -1,9 +1,7 @@
 //! READY and what may go wrong with it.
 
-use std::time::Duration;
-
-use support::{Door, Peer, Zmq, command, frame, greeting, ready, session};
-use zmtp::{PushSocket, Reconnect};
+use support::{ANY_PORT, Peer, Zmq, command, frame, greeting, ready, session, within};
+use zmtp::{PullSocket, PushSocket};
 use zmtp_libzmq::SocketType;
 
 use crate::both::Examined;
@@ -101,32 +99,6 @@ async fn case_058_a_message_before_ready_is_closed_and_not_delivered() {
     }
 }
 
-/// Cases 59, 60 and 62: neither libzmq nor we come back to who has refused us.
-#[tokio::test]
-async fn case_060_who_gets_an_error_does_not_dial_again() {
-    for ours in [true, false] {
-        let door = Door::open().await;
-        let at_once = Reconnect { first: Duration::from_millis(1), longest: Duration::from_millis(1) };
-        let push = PushSocket::builder().reconnect(at_once).build();
-        let zmq = Zmq::new(SocketType::Push);
-        if ours {
-            push.connect(door.endpoint()).unwrap()
-        } else {
-            zmq.connect(door.endpoint()).await
-        }
-        let mut peer = door.accept().await;
-        peer.send(greeting()).await;
-        peer.expect_greeting().await;
-        peer.expect(ready("PUSH")).await;
-        peer.send(command("ERROR", b"\x02no")).await;
-        peer.expect_close().await;
-
-        // libzmq would come back after 100 ms.
-        let again = tokio::time::timeout(Duration::from_millis(300), door.accept()).await;
-        assert!(again.is_err(), "ours: {ours}");
-    }
-}
-
 #[tokio::test]
 async fn case_063_properties_of_the_application_are_accepted() {
     let many = (0..50).fold(ready("PUSH"), |ready, n| ready.property(format!("X-{n}"), [b'v'; 30]));
@@ -138,5 +110,42 @@ async fn case_063_properties_of_the_application_are_accepted() {
             peer.send(frame("x")).await;
             assert_eq!(pull.recv().await, [b"x"]);
         }
+    }
+}
+
+/// R37-META-08: what begins with `X-` is the application's, and what does not is not.
+#[tokio::test]
+async fn case_063_our_own_properties_arrive_and_begin_with_x() {
+    let long = [b'v'; 300];
+    let push =
+        PushSocket::builder().property("X-role", "worker").unwrap().property("X-long", long).unwrap().build();
+    let pull = PullSocket::new();
+    push.connect(pull.bind(ANY_PORT).await.unwrap()).unwrap();
+    within(20, pull.wait_for_peers(1)).await;
+    let metadata = pull.peers()[0].metadata.clone();
+    assert_eq!(metadata.get("X-role").unwrap(), "worker");
+    assert_eq!(metadata.get("x-LONG").unwrap()[..], long);
+
+    let theirs = Zmq::new(SocketType::Pull);
+    push.connect(theirs.bind(ANY_PORT).await).unwrap();
+    within(20, push.wait_for_peers(2)).await;
+    for _ in 0..2 {
+        within(20, push.send("x")).await.unwrap();
+    }
+    assert_eq!(theirs.recv().await, [b"x"]);
+
+    for name in ["role", "x-role", "Identity", "", "X-\u{e9}"] {
+        assert!(PushSocket::builder().property(name, "worker").is_err(), "{name}");
+    }
+}
+
+/// R37-RES-03: there is nothing to be found by it here, and no fault in asking.
+#[tokio::test]
+async fn a_resource_is_accepted_whatever_it_names() {
+    for mut pull in Examined::both().await {
+        let mut peer = Peer::connect(&pull.at).await;
+        peer.shake_with(greeting(), ready("PUSH").property("Resource", "a/b")).await;
+        peer.send(frame("x")).await;
+        assert_eq!(pull.recv().await, [b"x"]);
     }
 }

@@ -49,7 +49,7 @@ async fn case_115_what_is_queued_for_a_dialled_peer_that_is_away_reaches_it_when
 #[tokio::test]
 async fn a_connecting_push_survives_the_restart_of_a_libzmq_pull_with_its_queue() {
     let at = nobody();
-    let quickly = Reconnect { first: Duration::from_millis(5), longest: Duration::from_millis(50) };
+    let quickly = Reconnect::between(Duration::from_millis(5), Duration::from_millis(50));
     let push = PushSocket::builder().reconnect(quickly).build();
     push.connect(&at).unwrap();
     for round in 0..3 {
@@ -129,7 +129,7 @@ async fn case_117_a_push_whose_peer_dies_in_the_middle_of_a_message_goes_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_121_restarts_under_load_repeat_nothing_and_keep_the_order() {
     let at = nobody();
-    let quickly = Reconnect { first: Duration::from_millis(1), longest: Duration::from_millis(5) };
+    let quickly = Reconnect::between(Duration::from_millis(1), Duration::from_millis(5));
     let push = PushSocket::builder().reconnect(quickly).send_hwm(100).build();
     push.connect(&at).unwrap();
     let sending = tokio::spawn(async move {

@@ -37,7 +37,7 @@ async fn case_125_disconnect_from_one_of_two_moves_the_traffic_to_the_other() {
         push.send("both").await.unwrap();
     }
 
-    assert!(push.disconnect(&at_one.try_into().unwrap()));
+    assert!(push.disconnect(&at_one));
     for _ in 0..10 {
         push.send("one").await.unwrap();
     }

@@ -1,6 +1,6 @@
 //! Messages of every size and shape, in both directions and roles.
 
-use support::{Peer, Zmq, frame, within};
+use support::{Peer, Zmq, event, frame, within};
 use zmtp::{Frame, Message, PullSocket, PushSocket};
 use zmtp_libzmq::{Event, Opt, SocketType};
 
@@ -155,4 +155,30 @@ async fn a_libzmq_push_that_was_closed_for_its_size_can_send_again() {
     push.send(body(100)).await;
 
     assert_eq!(within(20, pull.recv()).await.unwrap(), body(100)[..]);
+}
+
+/// libzmq's limit is for each frame, ours for all of a message: it is there to bound memory.
+#[tokio::test]
+async fn case_129_three_frames_below_the_limit_pass_libzmq_and_count_together_here() {
+    let message = || Message::new(body(60)).with(body(60)).with(body(60));
+    let push = PushSocket::new();
+    let pull = Zmq::new(SocketType::Pull);
+    pull.call(|socket| socket.set_i64(Opt::MaxMsgSize, 100).expect("a size")).await;
+    join(&push, &pull, Binder::Theirs).await;
+    push.send(message()).await.unwrap();
+    assert_eq!(pull.recv().await, [body(60), body(60), body(60)]);
+
+    for (limit, passes) in [(180, true), (179, false)] {
+        let mut pull = PullSocket::builder().max_message_size(limit).build();
+        let mut monitor = pull.monitor();
+        let push = Zmq::new(SocketType::Push);
+        join(&pull, &push, Binder::Ours).await;
+        push.call(|socket| socket.send(&[&body(60), &body(60), &body(60)]).expect("room")).await;
+        if passes {
+            assert_eq!(within(20, pull.recv()).await.unwrap(), message());
+        } else {
+            event(&mut monitor, |event| matches!(event, zmtp::Event::Disconnected { .. }).then_some(()))
+                .await;
+        }
+    }
 }

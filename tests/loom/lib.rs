@@ -8,7 +8,7 @@
 use loom::future::block_on;
 use loom::thread;
 use zmtp::harness::Model;
-use zmtp::{Message, PeerId, Pull, Push};
+use zmtp::{Message, Pattern, PeerId, Pub, Pull, Push, Rep, Req, Router, Sub};
 
 /// Every interleaving with at most three preemptions: forced switches between tasks that could both go on. Switches
 /// where a task waits are free. (Unbounded, the models with three tasks do not end within an hour.)
@@ -19,7 +19,7 @@ fn model(play: impl Fn() + Send + Sync + 'static) {
 }
 
 /// Takes until `n` messages are there.
-async fn take(model: &Model<Push>, id: PeerId, n: usize) -> Vec<Message> {
+async fn take<P: Pattern>(model: &Model<P>, id: PeerId, n: usize) -> Vec<Message> {
     let mut got = Vec::new();
     while got.len() < n {
         got.extend(model.take(id).await.expect("the pipe is in use"));
@@ -187,5 +187,125 @@ fn model_6_every_accepted_message_is_written_or_reported_once() {
         block_on(model.drained());
         let written = writing.join().unwrap();
         assert_eq!(accepted, written + model.unsent());
+    });
+}
+
+#[test]
+fn model_7_a_waiting_publisher_is_always_woken_by_the_subscription() {
+    model(|| {
+        let model = Model::<Pub>::new(4);
+        let id = model.open();
+        let engine = model.clone();
+        let subscribing = thread::spawn(move || engine.peer_subscribes(id, "a"));
+        block_on(model.subscribed(1));
+        assert!(block_on(model.send("a1".into())));
+        assert_eq!(block_on(take(&model, id, 1)), [Message::from("a1")]);
+        subscribing.join().unwrap();
+    });
+}
+
+#[test]
+fn model_7_an_engine_is_always_told_of_a_subscription() {
+    model(|| {
+        let model = Model::<Sub>::new(4);
+        let id = model.open();
+        let subscriber = model.clone();
+        let subscribing = thread::spawn(move || subscriber.subscribe("a"));
+        let told = block_on(model.take_subscriptions(id));
+        assert_eq!((told.len(), &told[0].topic[..]), (1, &b"a"[..]));
+        subscribing.join().unwrap();
+    });
+}
+
+#[test]
+fn model_7_what_is_subscribed_to_before_it_arrives_is_received() {
+    model(|| {
+        let model = Model::<Sub>::new(4);
+        let id = model.open();
+        let engine = model.clone();
+        model.subscribe("a");
+        let delivering = thread::spawn(move || {
+            block_on(async {
+                engine.deliver(id, "b1").await;
+                engine.deliver(id, "a1").await;
+            });
+        });
+        let mut receiver = model.receiver();
+        assert_eq!(block_on(receiver.recv()).unwrap(), "a1");
+        delivering.join().unwrap();
+    });
+}
+
+#[test]
+fn model_8_a_publisher_that_drops_nothing_is_woken_when_the_full_peer_leaves() {
+    model(|| {
+        let model = Model::<Pub>::with(1, |builder| builder.nodrop(true));
+        let id = model.open();
+        model.peer_subscribes(id, "");
+        assert!(block_on(model.send("a".into())));
+        let engine = model.clone();
+        let leaving = thread::spawn(move || engine.part(id));
+        assert!(block_on(model.send("b".into())));
+        leaving.join().unwrap();
+    });
+}
+
+#[test]
+fn model_8_a_mandatory_sender_is_woken_when_its_peer_makes_room_or_leaves() {
+    model(|| {
+        let model = Model::<Router>::with(1, |builder| builder.mandatory(true));
+        let (id, name) = model.open_named("a");
+        let to = |body: &str| Message::from(&name[..]).with(body);
+        assert!(block_on(model.send(to("1"))));
+        let engine = model.clone();
+        let moving = thread::spawn(move || {
+            let taken = block_on(engine.take(id)).map_or(0, |messages| messages.len());
+            engine.part(id);
+            taken
+        });
+        // Queued, or refused since nobody has that name any more; never asleep for good.
+        let queued = block_on(model.send(to("2")));
+        let taken = moving.join().unwrap();
+        assert!(taken == 1 || taken == 2 && queued);
+    });
+}
+
+#[test]
+fn model_9_a_question_and_its_answer_pass_each_other_in_no_order_but_this() {
+    model(|| {
+        let model = Model::<Req>::new(4);
+        let id = model.open();
+        let engine = model.clone();
+        let answering = thread::spawn(move || {
+            let asked = block_on(take(&engine, id, 1));
+            assert_eq!(asked, [Message::new("").with("question")]);
+            block_on(engine.deliver(id, Message::new("").with("answer")));
+        });
+        assert!(block_on(model.send("question".into())));
+        let mut receiver = model.receiver();
+        assert_eq!(block_on(receiver.recv()).unwrap(), "answer");
+        assert!(block_on(model.send("next".into())));
+        answering.join().unwrap();
+    });
+}
+
+#[test]
+fn model_9_a_questioner_that_leaves_does_not_hold_the_answerer_up() {
+    model(|| {
+        let model = Model::<Rep>::new(4);
+        let (one, two) = (model.open(), model.open());
+        let engine = model.clone();
+        let asking = thread::spawn(move || {
+            block_on(engine.deliver(one, Message::new("").with("1")));
+            engine.part(one);
+        });
+        block_on(model.deliver(two, Message::new("").with("2")));
+        let mut receiver = model.receiver();
+        for _ in 0..2 {
+            let question = block_on(receiver.recv()).unwrap();
+            assert!(block_on(model.send(question)));
+        }
+        assert_eq!(block_on(take(&model, two, 1)), [Message::new("").with("2")]);
+        asking.join().unwrap();
     });
 }

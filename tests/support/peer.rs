@@ -206,3 +206,18 @@ impl<S: AsyncRead + AsyncWrite + Debug + Send + Unpin> Stream for S {}
 
 /// Seconds. Nothing takes that long, on the slowest of machines.
 const PATIENCE: u64 = 20;
+
+impl Peer {
+    /// Reads a message: the bodies of its frames.
+    pub async fn message(&mut self) -> Vec<Vec<u8>> {
+        let mut bodies = Vec::new();
+        loop {
+            let frame = self.frame().await;
+            assert!(frame.flags & 4 == 0, "a command instead of a message: {frame:?}");
+            bodies.push(frame.body);
+            if frame.flags & 1 == 0 {
+                return bodies;
+            }
+        }
+    }
+}

@@ -2,6 +2,8 @@
 //! with an earlier value holds.
 
 use std::fs;
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 /// Octets of memory in use (VmRSS).
 pub fn resident() -> u64 {
@@ -14,4 +16,32 @@ pub fn resident() -> u64 {
 /// Open file descriptors.
 pub fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}
+
+/// How many of this process's descriptors are TCP sockets with this port at either end: connections, and listeners.
+pub fn connections(port: u16) -> usize {
+    let table = fs::read_to_string("/proc/self/net/tcp").unwrap_or_default();
+    let port = format!(":{port:04X}");
+    let inodes: Vec<String> = table
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .filter(|row| row.len() > 9 && (row[1].ends_with(&port) || row[2].ends_with(&port)))
+        .map(|row| format!("socket:[{}]", row[9]))
+        .collect();
+    let ours = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let names = ours.filter_map(|fd| fs::read_link(fd.path()).ok());
+    names.filter(|name| inodes.iter().any(|inode| name.as_os_str() == inode.as_str())).count()
+}
+
+/// A port that nobody uses, and that the system does not give to anybody who asks for just any: it stays free while
+/// its owner is away, and who dials it meanwhile does not meet himself.
+pub fn quiet_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = (std::process::id() % 10_000) as u16;
+    loop {
+        let port = 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }

@@ -109,6 +109,16 @@ pub fn ping(ttl: u16, text: &str) -> Vec<u8> {
     command("PING", [&ttl.to_be_bytes(), text.as_bytes()].concat())
 }
 
+/// A SUBSCRIBE, as ZMTP 3.1 has it.
+pub fn subscribe(topic: impl AsRef<[u8]>) -> Vec<u8> {
+    command("SUBSCRIBE", topic)
+}
+
+/// A CANCEL, as ZMTP 3.1 has it.
+pub fn cancel(topic: impl AsRef<[u8]>) -> Vec<u8> {
+    command("CANCEL", topic)
+}
+
 /// The last frame of a message.
 pub fn frame(body: impl AsRef<[u8]>) -> Vec<u8> {
     with_flags(0, body.as_ref())

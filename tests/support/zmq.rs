@@ -99,6 +99,33 @@ impl Zmq {
         self.call(move |socket| !socket.poll_in(time).expect("an answer")).await
     }
 
+    /// Sends a message of these frames.
+    pub async fn send_frames<F: AsRef<[u8]>>(&self, frames: impl AsRef<[F]>) {
+        let frames: Vec<Vec<u8>> = frames.as_ref().iter().map(|frame| frame.as_ref().to_vec()).collect();
+        self.call(move |socket| {
+            socket.send(&frames.iter().map(|frame| &frame[..]).collect::<Vec<_>>()).expect("room");
+        })
+        .await;
+    }
+
+    /// Sets an option that is made of octets.
+    pub async fn set_bytes(&self, option: Opt, value: impl Into<Vec<u8>>) {
+        let value = value.into();
+        self.call(move |socket| socket.set_bytes(option, &value).expect("an option")).await;
+    }
+
+    /// Waits for `event` and calls libzmq again and again meanwhile: a socket takes notice of new peers, of their
+    /// subscriptions and of their leaving only when it is called.
+    pub async fn attend<T>(&self, event: impl Future<Output = T>) -> T {
+        let mut event = std::pin::pin!(event);
+        loop {
+            self.call(|socket| socket.poll_in(Duration::ZERO).expect("an answer")).await;
+            if let Ok(happened) = tokio::time::timeout(Duration::from_millis(2), &mut event).await {
+                return happened;
+            }
+        }
+    }
+
     /// Watches it.
     pub async fn monitor(&self) -> Watched {
         let monitor = self.call(|socket| socket.monitor().expect("a monitor")).await;

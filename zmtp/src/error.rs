@@ -8,6 +8,7 @@ use std::io;
 
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::message::Message;
+use crate::routing_id::RoutingId;
 
 /// A message was not sent. It comes back with the error.
 pub struct SendError {
@@ -55,6 +56,12 @@ pub enum SendErrorKind {
     /// No peer has room, or there is none. Only [`try_send`](crate::Socket::try_send) says so; `send` waits.
     #[error("no peer has room for a message")]
     Full,
+    /// A REQ has not had its answer yet, or a REP has not been asked.
+    #[error("it is not this socket's turn to send")]
+    OutOfTurn,
+    /// No peer of this ROUTER has that routing id.
+    #[error("no peer has this routing id")]
+    Unroutable,
 }
 
 /// Why no message was received.
@@ -70,6 +77,21 @@ pub enum RecvError {
     /// No message is there. Only [`try_recv`](crate::Socket::try_recv) says so; `recv` waits.
     #[error("no message is waiting")]
     Empty,
+    /// A REQ has not asked, or a REP has not answered yet.
+    #[error("it is not this socket's turn to receive")]
+    OutOfTurn,
+}
+
+/// Why a request got no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// It was not sent.
+    #[error("the request was not sent: {0}")]
+    Send(#[from] SendError),
+    /// It was sent, and no answer can be received.
+    #[error("the request was sent, but its answer cannot be received: {0}")]
+    Recv(#[from] RecvError),
 }
 
 /// Why a socket could not be bound.
@@ -110,9 +132,20 @@ pub enum ConnectError {
     /// The endpoint makes no sense, or cannot be dialled.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// This system has not got what the endpoint or the socket's settings ask for.
+    #[error("cannot connect to {endpoint}: {source}")]
+    Unsupported {
+        /// Where.
+        endpoint: Endpoint,
+        /// What is missing.
+        source: io::Error,
+    },
     /// Called outside of a tokio runtime.
     #[error("connect needs a running tokio runtime; call it from async code or inside Runtime::enter")]
     NoRuntime,
+    /// Another peer of this ROUTER has the routing id.
+    #[error("another peer has the routing id {0}")]
+    RoutingIdTaken(RoutingId),
 }
 
 /// A socket closed with messages that nobody took within its linger time. They are gone.
@@ -126,4 +159,11 @@ pub struct Unsent {
     pub messages: usize,
     /// Their octets on the wire.
     pub bytes: usize,
+}
+
+impl Unsent {
+    #[cfg(feature = "tokio")]
+    pub(crate) fn into_result(self) -> Result<(), Self> {
+        if self.messages == 0 { Ok(()) } else { Err(self) }
+    }
 }

@@ -24,8 +24,15 @@
 //!
 //! # What is here
 //!
-//! [`PushSocket`] and [`PullSocket`] over `tcp://` and `inproc://`, interoperable with libzmq. The other socket types
-//! follow. [`wire`] is the protocol by itself, without I/O.
+//! | pattern | sockets | who gets a message |
+//! |---|---|---|
+//! | request and reply | [`ReqSocket`], [`RepSocket`], [`DealerSocket`], [`RouterSocket`] | one peer, in turn or by name; the answer goes back the same way |
+//! | publish and subscribe | [`PubSocket`], [`SubSocket`], [`XpubSocket`], [`XsubSocket`] | everybody who has subscribed |
+//! | pipeline | [`PushSocket`], [`PullSocket`] | one peer, in turn |
+//! | pair | [`PairSocket`] | the one peer |
+//!
+//! All of them over `tcp://`, `ipc://` and `inproc://`, interoperable with libzmq; [`proxy`] joins two of them, and
+//! [`attach`](Socket::attach) serves any byte stream. [`wire`] is the protocol by itself, without I/O.
 //!
 //! # What to know
 //!
@@ -44,13 +51,14 @@
 //! # The map
 //!
 //! ```text
-//!   your code ── send, recv, bind, connect ──►  socket   Socket<P>: one short lock, wakers, Stream, Sink
+//!   your code ── send, recv, bind, connect ──►  socket   Socket<P>: one short lock, wakers, Stream, Sink, halves
 //!                                                 │  │
 //!               plain state machines, no runtime  │  └── bind, connect, attach ──►  engine   a task per peer
 //!                                                 ▼                                  │  │ │
 //!                                 push pull    pattern                               │  │ └──►  transport
-//!                                                 ▼                                  │  │       tcp inproc
-//!                 load balancer, fair queue     route                                │  ▼
+//!                                                 ▼                                  │  │       tcp ipc inproc
+//!   load balancer, fair queue, distributor,     route                                │  ▼
+//!   routing table, subscriptions, trie            │                                  │
 //!                                                 ▼                                  │ wire   bytes <-> events,
 //!    RFC 28's "double queue", one per peer      pipe  ◄──────────────────────────────┘        no I/O, no clock
 //!                                                 ▼
@@ -58,6 +66,10 @@
 //! ```
 // Without a runtime there are no engines, and what only they call is idle.
 #![cfg_attr(not(feature = "tokio"), allow(dead_code))]
+
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;
 
 mod endpoint;
 #[cfg(feature = "tokio")]
@@ -73,20 +85,33 @@ mod pattern;
 mod peer;
 mod pipe;
 mod pool;
+mod random;
 mod route;
+mod routing_id;
 mod socket;
 mod sync;
 #[cfg(feature = "tokio")]
 mod transport;
 pub mod wire;
 
-pub use endpoint::{Endpoint, EndpointError};
-pub use error::{BindError, ConnectError, RecvError, SendError, SendErrorKind, Unsent};
+pub use endpoint::{Endpoint, EndpointError, Source};
+pub use error::{BindError, ConnectError, RecvError, RequestError, SendError, SendErrorKind, Unsent};
 pub use message::{Frame, Message, NoFrames};
-pub use monitor::{Cause, Event, Monitor};
-pub use options::{Builder, Hwm, Progress, Reconnect};
-pub use pattern::{Pattern, Pull, Push, Receives, Sends};
-pub use peer::{PeerId, PeerInfo, Queued};
+pub use monitor::{Cause, Event, Monitor, Refusal};
+pub use options::{
+    Builder, Heartbeat, Hwm, InvalidProperty, IpcOptions, Keepalive, Progress, Reconnect, ReconnectStop,
+    SocksProxy, TcpOptions,
+};
+pub use pattern::{
+    Conflates, Dealer, Identified, Notify, Pair, Pattern, Pub, Pull, Push, Receives, Rep, Report, Req,
+    Router, Sends, Splits, Sub, Xpub, Xsub,
+};
+pub use peer::{Drops, PeerId, PeerInfo, Queued};
 pub use pipe::Encode;
-pub use socket::{PullSocket, PushSocket, Socket};
+pub use routing_id::{InvalidRoutingId, RoutingId};
+pub use socket::{
+    DealerSocket, PairSocket, Passed, Proxied, Proxy, ProxyError, PubSocket, PullSocket, PushSocket,
+    RecvHalf, RepSocket, ReqSocket, RouterEvent, RouterSocket, SendHalf, Socket, Statistics, Steers,
+    SubSocket, XpubSocket, XsubSocket, proxy,
+};
 pub use wire::SocketType;

@@ -77,6 +77,21 @@ impl Message {
         std::iter::once(self.first).chain(self.rest.map(|rest| *rest).unwrap_or_default())
     }
 
+    /// The same message with one more frame before its first.
+    #[must_use]
+    pub fn with_first(self, frame: impl Into<Frame>) -> Self {
+        let mut rest = self.rest.unwrap_or_default();
+        rest.insert(0, self.first);
+        Self { first: frame.into(), rest: Some(rest) }
+    }
+
+    /// Takes the first frame off; what is left is a message of its own, if there were more.
+    pub fn split_first(self) -> (Frame, Option<Self>) {
+        let Some(mut rest) = self.rest.filter(|rest| !rest.is_empty()) else { return (self.first, None) };
+        let first = rest.remove(0);
+        (self.first, Some(Self { first, rest: (!rest.is_empty()).then_some(rest) }))
+    }
+
     fn rest(&self) -> &[Frame] {
         self.rest.as_ref().map_or(&[], |rest| rest.as_slice())
     }
@@ -346,6 +361,17 @@ mod tests {
         assert_eq!(message.frames().map(|f| f.len()).collect::<Vec<_>>(), [1, 0, 3]);
         assert_eq!((message.get(2), message.get(3)), (Some(&b"ccc"[..]), None));
         assert_eq!(Message::try_from(message.clone().into_frames().collect::<Vec<_>>()), Ok(message));
+    }
+
+    #[test]
+    fn frames_go_on_and_come_off_at_the_front() {
+        let message = Message::new("b").with("c").with_first("a");
+        assert_eq!(message, Message::new("a").with("b").with("c"));
+        let (first, rest) = message.split_first();
+        assert_eq!((&*first, rest.clone()), (&b"a"[..], Some(Message::new("b").with("c"))));
+        let (_, rest) = rest.unwrap().split_first();
+        assert_eq!(rest, Some("c".into()));
+        assert_eq!(rest.unwrap().split_first().1, None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use zmtp_libzmq::SocketType;
 
-use crate::support::{Zmtp, libzmq, libzmq_pull, nobody, zmtp};
+use crate::support::{Zmtp, libzmq, libzmq_bound, libzmq_pull, nobody, zmtp};
 
 #[test]
 fn an_address_in_use_exits_with_1() {
@@ -50,6 +50,28 @@ fn a_peer_of_a_type_that_does_not_go_with_ours_refuses_for_good() {
         let at = peer.bind("tcp://127.0.0.1:*").unwrap();
         let ended = zmtp(&format!("push --connect {at}")).ended();
         assert_eq!(ended.code, 4, "{kind:?}: {ended:?}");
+        assert!(ended.err.starts_with(&format!("zmtp: refused: {at}: ")), "{ended:?}");
+    }
+}
+
+#[test]
+fn every_verb_is_refused_by_a_type_that_it_does_not_go_with() {
+    let (_push, push) = libzmq_bound(SocketType::Push);
+    let (_sub, sub) = libzmq_bound(SocketType::Sub);
+    for (verb, at) in [
+        ("pull", &sub),
+        ("pub --wait-peers 1", &push),
+        ("sub", &push),
+        ("xpub", &push),
+        ("xsub", &push),
+        ("req --message x", &push),
+        ("rep --echo", &push),
+        ("dealer", &push),
+        ("router", &push),
+        ("pair", &push),
+    ] {
+        let ended = zmtp(&format!("{verb} --connect {at}")).ended();
+        assert_eq!(ended.code, 4, "{verb}: {ended:?}");
         assert!(ended.err.starts_with(&format!("zmtp: refused: {at}: ")), "{ended:?}");
     }
 }

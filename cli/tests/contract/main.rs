@@ -7,6 +7,7 @@
 mod support;
 
 mod end;
+mod exchange;
 mod exit;
 mod input;
 #[cfg(target_os = "linux")]
@@ -14,6 +15,9 @@ mod memory;
 mod options;
 mod output;
 mod place;
+mod proxy;
+mod pubsub;
+mod reqrep;
 mod signals;
 mod usage;
 mod watching;

@@ -147,3 +147,174 @@ fn five_hundred_connections_stay_under_200_mb() {
     pull.done();
     drop(pushes);
 }
+
+/// libzmq sockets that are connected to `at` and do not read.
+fn frozen(kind: SocketType, peers: usize, at: &str) -> Vec<Socket> {
+    let context = Context::new();
+    let connect = |_| {
+        let peer = Socket::new(&context, kind).unwrap();
+        peer.set_int(Opt::RcvHwm, 1).unwrap();
+        peer.set_int(Opt::RcvBuf, 4_096).unwrap();
+        if kind == SocketType::Sub {
+            peer.set_bytes(Opt::Subscribe, b"").unwrap();
+        }
+        peer.connect(at).unwrap();
+        peer
+    };
+    (0..peers).map(connect).collect()
+}
+
+#[test]
+fn a_publisher_whose_subscribers_stop_reading_stays_small_and_goes_on() {
+    for (verb, size, peers, most) in [
+        ("pub", 100, 1, MOST),
+        ("pub", 100_000, 20, MOST),
+        ("xpub", 1_000, 20, MOST),
+        ("pub", 10_000, 500, 200),
+    ] {
+        let mut publisher = zmtp(&format!("{verb} --bind tcp://127.0.0.1:0 --wait-peers {peers}"));
+        let subs = frozen(SocketType::Sub, peers, &publisher.bound());
+        let lines = [vec![b'x'; size - 1], vec![b'\n']].concat().repeat(100_000 / size);
+        for _ in 0..2_000 / peers.min(20) {
+            publisher.write(&lines);
+        }
+        assert!(publisher.peak_memory() < most, "{verb}, {peers} peers: {} MiB", publisher.peak_memory());
+        drop(subs);
+    }
+}
+
+#[test]
+fn two_way_verbs_whose_peers_stop_reading_stay_small() {
+    for (verb, kind, peers) in
+        [("dealer", SocketType::Dealer, 20), ("pair", SocketType::Pair, 1), ("xsub", SocketType::Xpub, 20)]
+    {
+        let mut zmtp = zmtp(&format!("{verb} --bind tcp://127.0.0.1:0 --wait-peers {peers}"));
+        let peers = frozen(kind, peers, &zmtp.bound());
+        let lines = [vec![b'x'; 99_999], vec![b'\n']].concat();
+        if verb == "xsub" {
+            // It drops what has no room, so this never stops.
+            for _ in 0..1_000 {
+                zmtp.write(&lines);
+            }
+        } else {
+            stuff(&mut zmtp, lines);
+        }
+        assert!(zmtp.peak_memory() < MOST, "{verb}: {} MiB", zmtp.peak_memory());
+        drop(peers);
+    }
+}
+
+#[test]
+fn a_router_whose_peers_stop_reading_stays_small() {
+    let mut router = zmtp("router --bind tcp://127.0.0.1:0 --split-tabs --wait-peers 20");
+    let at = router.bound();
+    let context = Context::new();
+    let peers: Vec<Socket> = (0..20)
+        .map(|n| {
+            let peer = Socket::new(&context, SocketType::Dealer).unwrap();
+            peer.set_int(Opt::RcvHwm, 1).unwrap();
+            peer.set_bytes(Opt::RoutingId, format!("peer {n}").as_bytes()).unwrap();
+            peer.connect(&at).unwrap();
+            peer
+        })
+        .collect();
+    for n in 0..4_000 {
+        router.write([format!("peer {}\t", n % 20).into_bytes(), vec![b'x'; 50_000], vec![b'\n']].concat());
+    }
+    assert!(router.peak_memory() < MOST, "{} MiB", router.peak_memory());
+    drop(peers);
+}
+
+#[test]
+fn verbs_whose_reader_stops_reading_stay_small() {
+    for (verb, kind) in [
+        ("dealer", SocketType::Dealer),
+        ("router", SocketType::Dealer),
+        ("sub", SocketType::Pub),
+        ("xsub --subscribe=", SocketType::Pub),
+        ("xpub", SocketType::Xsub),
+    ] {
+        let arguments = format!("{verb} --bind tcp://127.0.0.1:0 --monitor");
+        let mut zmtp = Zmtp::start_unread(&arguments.split(' ').collect::<Vec<_>>());
+        let at = zmtp.bound();
+        let context = Context::new();
+        let body = vec![b'x'; 100_000];
+        let peers: Vec<Socket> = (0..20)
+            .map(|_| {
+                let peer = Socket::new(&context, kind).unwrap();
+                peer.set_int(Opt::SndHwm, 10).unwrap();
+                peer.set_int(Opt::SndTimeo, 200).unwrap();
+                peer.connect(&at).unwrap();
+                zmtp.err_line_with("handshake-succeeded");
+                for _ in 0..100 {
+                    if peer.send(&[&body]).is_err() {
+                        break;
+                    }
+                }
+                peer
+            })
+            .collect();
+        assert!(zmtp.peak_memory() < MOST, "{verb}: {} MiB", zmtp.peak_memory());
+        drop(peers);
+    }
+}
+
+#[test]
+fn a_rep_whose_clients_do_not_take_their_replies_stays_small() {
+    let mut rep = zmtp("rep --bind tcp://127.0.0.1:0 --echo");
+    let at = rep.bound();
+    let context = Context::new();
+    let body = vec![b'x'; 100_000];
+    let clients: Vec<Socket> = (0..20)
+        .map(|_| {
+            let client = Socket::new(&context, SocketType::Dealer).unwrap();
+            client.set_int(Opt::RcvHwm, 1).unwrap();
+            client.set_int(Opt::SndTimeo, DEADLINE.as_millis() as i32).unwrap();
+            client.connect(&at).unwrap();
+            client
+        })
+        .collect();
+    for _ in 0..50 {
+        for client in &clients {
+            client.send(&[b"", &body]).unwrap();
+            rep.line();
+        }
+    }
+    assert!(rep.peak_memory() < MOST, "{} MiB", rep.peak_memory());
+}
+
+#[test]
+fn a_proxy_whose_peers_stop_reading_stays_small() {
+    let mut proxy = zmtp("proxy dealer:bind:tcp://127.0.0.1:0 dealer:bind:tcp://127.0.0.1:0 --monitor");
+    let (front, back) = (proxy.bound(), proxy.bound());
+    let stuck = frozen(SocketType::Dealer, 20, &back);
+    (0..20).for_each(|_| drop(proxy.err_line_with("handshake-succeeded")));
+    let mut sender = zmtp(&format!("dealer --connect {front}"));
+    stuff(&mut sender, [vec![b'x'; 99_999], vec![b'\n']].concat());
+    assert!(proxy.peak_memory() < MOST, "{} MiB", proxy.peak_memory());
+    drop(stuck);
+}
+
+#[test]
+fn five_hundred_dealers_of_a_router_stay_under_200_mb() {
+    let mut router = zmtp("router --bind tcp://127.0.0.1:0 --json");
+    let at = router.bound();
+    let context = Context::new();
+    let peers: Vec<Socket> = (0..500)
+        .map(|_| {
+            let peer = Socket::new(&context, SocketType::Dealer).unwrap();
+            peer.set_int(Opt::RcvTimeo, DEADLINE.as_millis() as i32).unwrap();
+            peer.connect(&at).unwrap();
+            peer.send(&[b"x"]).unwrap();
+            peer
+        })
+        .collect();
+    for _ in 0..500 {
+        let line = router.line();
+        router.write(line + "\n");
+    }
+    for peer in &peers {
+        assert_eq!(peer.recv().unwrap(), [b"x"]);
+    }
+    assert!(router.peak_memory() < 200, "{} MiB", router.peak_memory());
+}

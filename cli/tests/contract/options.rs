@@ -1,10 +1,13 @@
-//! `--send-hwm`, `--recv-hwm`, `--max-message-size`, `--reconnect`.
+//! `--send-hwm`, `--recv-hwm`, `--max-message-size`, `--reconnect`, `--routing-id`, `--conflate`, `--heartbeat`.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
 
 use std::time::Duration;
 
 use zmtp_libzmq::{Opt, SocketType};
 
-use crate::support::{DEADLINE, Zmtp, libzmq, libzmq_push, nobody, zmtp};
+use crate::support::{DEADLINE, Zmtp, libzmq, libzmq_bound, libzmq_push, nobody, zmtp};
 
 #[test]
 fn send_hwm_is_how_many_messages_wait_for_a_peer() {
@@ -83,4 +86,129 @@ fn a_linger_of_zero_discards_at_once() {
     assert_eq!(ended.code, 2);
     assert!(ended.err.contains("1 message was discarded"), "{ended:?}");
     assert!(begun.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn routing_id_is_the_name_that_a_router_knows_us_by() {
+    let (router, at) = libzmq_bound(SocketType::Router);
+    zmtp(&format!("dealer --connect {at} --routing-id alice --message x")).done();
+    assert_eq!(router.recv().unwrap(), [&b"alice"[..], b"x"]);
+
+    let req = zmtp(&format!("req --connect {at} --routing-id bob --message x"));
+    assert_eq!(router.recv().unwrap(), [&b"bob"[..], b"", b"x"]);
+    router.send(&[b"bob", b"", b"y"]).unwrap();
+    assert_eq!(req.done().out, "y\n");
+
+    let mut other = zmtp(&format!("router --connect {at} --routing-id carol --split-tabs --monitor"));
+    other.err_line_with("handshake-succeeded");
+    // A router learns a router's name with the handshake, and it is not told when.
+    router.set_int(Opt::RouterMandatory, 1).unwrap();
+    while router.send(&[b"carol", b"hello"]).is_err() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(other.line().ends_with("\thello"));
+}
+
+#[test]
+fn with_conflate_a_sender_without_a_peer_keeps_only_the_newest() {
+    let place = nobody();
+    for verb in ["push", "dealer"] {
+        // It dials a peer that is not there, and it waits for one to come.
+        for (ours, theirs) in [("--connect", "--bind"), ("--bind", "--connect")] {
+            let options = "--conflate --reconnect 10ms..50ms --monitor";
+            let mut sender = zmtp(&format!("{verb} {ours} {place} {options}"));
+            let peer = if verb == "push" { "pull" } else { "dealer" };
+            sender.write("x\n".repeat(500)).write("newest\n");
+            // Nothing tells that it has read all that.
+            std::thread::sleep(Duration::from_secs(1));
+            let mut receiver = zmtp(&format!("{peer} {theirs} {place}"));
+            if theirs == "--bind" {
+                receiver.bound();
+            }
+            assert_eq!(receiver.line(), "newest", "{verb} {ours}");
+            sender.write("next\n");
+            assert_eq!(receiver.line(), "next");
+            sender.end_input();
+            sender.done();
+            receiver.signal("INT");
+            receiver.ended();
+        }
+    }
+}
+
+#[test]
+fn with_conflate_a_sender_without_a_peer_still_sends_at_the_end_of_its_input() {
+    let place = nobody();
+    let mut push = zmtp(&format!("push --bind {place} --conflate --message a --message b"));
+    push.bound();
+    assert_eq!(zmtp(&format!("pull --connect {place} --count 1")).done().out, "b\n");
+    push.done();
+}
+
+#[test]
+fn with_conflate_a_receiver_gets_the_newest() {
+    for (verb, kind) in [("pull", SocketType::Push), ("sub", SocketType::Pub)] {
+        let mut receiver =
+            Zmtp::start_unread(&[verb, "--bind", "tcp://127.0.0.1:0", "--conflate", "--monitor"]);
+        let peer = libzmq(kind);
+        peer.connect(&receiver.bound()).unwrap();
+        receiver.err_line_with("handshake-succeeded");
+        // A publisher hears of a subscription later than we of it.
+        std::thread::sleep(Duration::from_millis(200));
+        let body = vec![b'x'; 9_999];
+        for _ in 0..5_000 {
+            peer.send(&[&body]).unwrap();
+        }
+        receiver.read_output();
+        let (mut old, mut newest) = (0, false);
+        while !newest {
+            // A publisher whose queue is full drops it.
+            peer.send(&[b"newest"]).unwrap();
+            std::thread::sleep(Duration::from_millis(20));
+            while let Some(line) = receiver.try_line() {
+                newest |= line == "newest";
+                old += usize::from(!newest);
+            }
+        }
+        assert!(old < 1_000, "{verb}: {old} of 5,000 were kept");
+    }
+}
+
+#[test]
+fn with_heartbeat_a_peer_that_gives_no_sign_of_life_is_hung_up_on() {
+    let mut pull = zmtp("pull --bind tcp://127.0.0.1:0 --heartbeat 200ms --monitor");
+    let at = pull.bound();
+    let mut peer = silent_push(&at);
+    pull.err_line_with("handshake-succeeded");
+    let said = pull.err_line_with("disconnected");
+    assert!(said.contains("did not answer a PING within 200 ms"), "{said}");
+    // It was asked first.
+    let mut heard = Vec::new();
+    let _ = peer.read_to_end(&mut heard);
+    assert!(heard.windows(5).any(|bytes| bytes == b"\x04PING"), "{heard:?}");
+}
+
+#[test]
+fn with_heartbeat_a_peer_that_is_alive_but_quiet_stays() {
+    let mut pull = zmtp("pull --bind tcp://127.0.0.1:0 --heartbeat 100ms --monitor");
+    let push = libzmq_push(&mut pull);
+    pull.err_line_with("handshake-succeeded");
+    std::thread::sleep(Duration::from_secs(1));
+    push.send(&[b"still here"]).unwrap();
+    assert_eq!(pull.line(), "still here");
+    pull.signal("INT");
+    let ended = pull.ended();
+    assert!(ended.err.contains("closed from this side") && !ended.err.contains("PING"), "{ended:?}");
+}
+
+/// A PUSH of protocol 3.1 that says nothing after its handshake.
+fn silent_push(at: &str) -> TcpStream {
+    let mut peer = TcpStream::connect(at.strip_prefix("tcp://").unwrap()).unwrap();
+    let mut greeting = [0; 64];
+    (greeting[0], greeting[9], greeting[10], greeting[11]) = (0xff, 0x7f, 3, 1);
+    greeting[12..16].copy_from_slice(b"NULL");
+    peer.write_all(&greeting).unwrap();
+    peer.write_all(b"\x04\x1a\x05READY\x0bSocket-Type\0\0\0\x04PUSH").unwrap();
+    peer.set_read_timeout(Some(DEADLINE)).unwrap();
+    peer
 }

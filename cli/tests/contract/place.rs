@@ -49,3 +49,23 @@ fn a_name_is_looked_up() {
     Zmtp::start(&["push", "--connect", &format!("tcp://localhost:{port}"), "--message", "by name"]).done();
     assert_eq!(pull.done().out, "by name\n");
 }
+
+#[test]
+#[cfg(unix)]
+fn a_path_is_a_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = format!("ipc://{}/socket", folder.path().display());
+    let mut rep = zmtp(&format!("rep --bind {place} --echo"));
+    assert_eq!(rep.bound(), place);
+    assert_eq!(zmtp(&format!("req --connect {place} --message hello")).done().out, "hello\n");
+    assert_eq!(zmtp(&format!("rep --bind {place} --echo")).ended().code, 1);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_abstract_name_is_a_place() {
+    let place = format!("ipc://@zmtp-contract-{}", std::process::id());
+    let mut rep = zmtp(&format!("rep --bind {place} --echo"));
+    assert_eq!(rep.bound(), place);
+    assert_eq!(zmtp(&format!("req --connect {place} --message hello")).done().out, "hello\n");
+}

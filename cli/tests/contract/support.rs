@@ -78,6 +78,21 @@ impl Zmtp {
         thread::spawn(move || while input.write_all(&lines).is_ok() {});
     }
 
+    /// Writes `line` to its standard input again and again until `found` says that it has done what it is for.
+    pub(crate) fn write_until(&mut self, line: &str, mut found: impl FnMut() -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        while !found() {
+            assert!(Instant::now() < deadline, "{line} has no effect");
+            self.write(line);
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Whether it has a line on standard output by now.
+    pub(crate) fn try_line(&mut self) -> Option<String> {
+        self.out.as_ref().expect("standard output is read").try_recv().ok().map(text)
+    }
+
     /// Ends its standard input.
     pub(crate) fn end_input(&mut self) -> &mut Self {
         self.stdin = None;
@@ -222,16 +237,26 @@ pub(crate) fn libzmq(kind: SocketType) -> Socket {
     socket
 }
 
+/// A bound libzmq socket, and where it is.
+pub(crate) fn libzmq_bound(kind: SocketType) -> (Socket, String) {
+    let socket = libzmq(kind);
+    let at = socket.bind("tcp://127.0.0.1:*").unwrap();
+    (socket, at)
+}
+
+/// A libzmq socket that is connected to `zmtp`, which is bound.
+pub(crate) fn libzmq_connected(kind: SocketType, zmtp: &mut Zmtp) -> Socket {
+    let socket = libzmq(kind);
+    socket.connect(&zmtp.bound()).unwrap();
+    socket
+}
+
 /// A bound libzmq PULL, and where it is.
 pub(crate) fn libzmq_pull() -> (Socket, String) {
-    let pull = libzmq(SocketType::Pull);
-    let at = pull.bind("tcp://127.0.0.1:*").unwrap();
-    (pull, at)
+    libzmq_bound(SocketType::Pull)
 }
 
 /// A libzmq PUSH that is connected to `zmtp`, which is bound.
 pub(crate) fn libzmq_push(zmtp: &mut Zmtp) -> Socket {
-    let push = libzmq(SocketType::Push);
-    push.connect(&zmtp.bound()).unwrap();
-    push
+    libzmq_connected(SocketType::Push, zmtp)
 }

@@ -2,12 +2,13 @@
 
 use crate::support::zmtp;
 
-const VERBS: [&str; 2] = ["push", "pull"];
+const VERBS: [&str; 11] =
+    ["push", "pull", "pub", "sub", "xpub", "xsub", "req", "rep", "dealer", "router", "pair"];
 
 #[test]
 fn the_command_alone_shows_the_map_of_its_verbs() {
     let ended = zmtp("").done();
-    for verb in VERBS {
+    for verb in VERBS.into_iter().chain(["proxy", "completions"]) {
         assert!(ended.out.contains(&format!("\n  {verb} ")), "{}", ended.out);
     }
     assert_eq!(ended.err, "");
@@ -55,12 +56,89 @@ fn what_makes_no_sense_is_refused_with_3_and_said_why() {
 }
 
 #[test]
+fn an_option_that_a_type_lacks_is_refused_with_3_and_said_who_has_it() {
+    let lacking = [
+        (
+            "--subscribe a",
+            "sub and xsub",
+            vec!["push", "pull", "pub", "xpub", "req", "rep", "dealer", "router", "pair"],
+        ),
+        (
+            "--mandatory",
+            "router",
+            vec!["push", "pull", "pub", "sub", "xpub", "xsub", "req", "rep", "dealer", "pair"],
+        ),
+        (
+            "--routing-id x",
+            "req, dealer and router",
+            vec!["push", "pull", "pub", "sub", "xpub", "xsub", "rep", "pair"],
+        ),
+        (
+            "--conflate",
+            "push, pull, pub, sub and dealer",
+            vec!["xpub", "xsub", "req", "rep", "router", "pair"],
+        ),
+        (
+            "--echo",
+            "rep",
+            vec!["push", "pull", "pub", "sub", "xpub", "xsub", "req", "dealer", "router", "pair"],
+        ),
+        (
+            "--reply=x",
+            "rep",
+            vec!["push", "pull", "pub", "sub", "xpub", "xsub", "req", "dealer", "router", "pair"],
+        ),
+        ("--wait-peers 1", "", vec!["pull", "sub"]),
+        ("--message x", "", vec!["pull", "sub"]),
+    ];
+    for (option, who, verbs) in lacking {
+        for verb in verbs {
+            let ended = zmtp(&format!("{verb} --connect tcp://127.0.0.1:1 {option}")).ended();
+            assert_eq!(ended.code, 3, "{verb} {option}");
+            let name = option.split([' ', '=']).next().unwrap();
+            let sentence = format!("zmtp: {verb} has no {name}: {who}");
+            assert!(ended.err.contains(&sentence), "{verb} {option}: {}", ended.err);
+        }
+    }
+}
+
+#[test]
+fn what_makes_no_sense_for_one_verb_is_refused_with_3() {
+    let at = "--connect tcp://127.0.0.1:1";
+    let long = "x".repeat(256);
+    let cases = [
+        (format!("rep {at} --echo --reply x"), "--reply"),
+        (format!("rep {at} --echo --message x"), "--message"),
+        (format!("rep {at} --reply x --frame x"), "--frame"),
+        (format!("dealer {at} --routing-id {long}"), "--routing-id"),
+        (format!("dealer {at} --routing-id="), "--routing-id"),
+        (format!("pair {at} --heartbeat 0"), "expected something like 250ms"),
+        ("completions nonsense".to_owned(), "bash"),
+        ("completions".to_owned(), "SHELL"),
+    ];
+    for (arguments, reason) in cases {
+        let ended = zmtp(&arguments).ended();
+        assert_eq!(ended.code, 3, "{arguments}: {ended:?}");
+        assert!(ended.err.contains(reason), "{arguments}: {}", ended.err);
+    }
+}
+
+#[test]
 fn options_that_do_nothing_yet_do_not_exist_yet() {
-    for option in
-        ["--heartbeat 1s", "--conflate", "--routing-id x", "--mandatory", "--plain a:b", "--curve-key x"]
-    {
+    for option in ["--plain a:b", "--plain-users x", "--curve-key x", "--curve-server-key x"] {
         let ended = zmtp(&format!("push --connect tcp://127.0.0.1:1 {option}")).ended();
         assert_eq!(ended.code, 3, "{option}");
         assert!(ended.err.contains("unexpected argument"), "{option}: {}", ended.err);
+    }
+}
+
+#[test]
+fn completions_know_every_verb() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = zmtp(&format!("completions {shell}")).done().out;
+        for verb in VERBS {
+            assert!(script.contains(verb), "{shell} does not know {verb}");
+        }
+        assert!(script.contains("wait-peers"), "{shell}");
     }
 }

@@ -36,6 +36,7 @@ fn with_json_events_are_objects() {
     let (pull, at) = libzmq_pull();
     let mut push = zmtp(&format!("push --connect {at} --monitor --json"));
     let mut next = || serde_json::from_str::<Value>(&push.err_line()).unwrap();
+    assert_eq!(next()["event"], "connect-delayed");
     let connected = next();
     assert_eq!((&connected["event"], &connected["endpoint"]), (&"connected".into(), &at.as_str().into()));
     let succeeded = next();

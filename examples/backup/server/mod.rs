@@ -194,7 +194,9 @@ impl Server {
 /// Where to connect to what is bound here, from this machine.
 fn near(bound: &Endpoint) -> String {
     match bound {
-        Endpoint::Tcp { host, port } if host == "*" || host == "0.0.0.0" => format!("tcp://127.0.0.1:{port}"),
+        Endpoint::Tcp { host, port, .. } if host == "*" || host == "0.0.0.0" => {
+            format!("tcp://127.0.0.1:{port}")
+        }
         other => other.to_string(),
     }
 }

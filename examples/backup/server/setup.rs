@@ -85,7 +85,7 @@ impl ServerArgs {
             Some(endpoint) => Ok(endpoint.clone()),
             None => {
                 let port = if self.external { usual } else { 0 };
-                Ok(Endpoint::Tcp { host: "127.0.0.1".into(), port })
+                Ok(Endpoint::Tcp { host: "127.0.0.1".into(), port, source: None })
             }
         }
     }

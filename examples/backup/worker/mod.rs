@@ -138,7 +138,7 @@ fn describe(report: &Report) -> String {
 }
 
 /// Workers wait for a server that starts any time; when it does, it should not have to wait for them.
-const RECONNECT: Reconnect = Reconnect { first: Duration::from_millis(50), longest: Duration::from_secs(1) };
+const RECONNECT: Reconnect = Reconnect::between(Duration::from_millis(50), Duration::from_secs(1));
 const LINGER: Duration = Duration::from_secs(1);
 /// More orders than this stay in the socket, and then with the server.
 const MOST_WAITING: usize = 1000;

@@ -32,6 +32,26 @@ impl Socket {
     }
 }
 
+impl Socket {
+    /// Starts to watch this socket without anybody who reads: what libzmq does then is yours. Call
+    /// [`read_monitor`](Self::read_monitor) before you drop the socket, or that may never end.
+    pub fn monitor_unread(&self, address: &str) -> Result<()> {
+        let name = c_string(address)?;
+        // SAFETY: a live socket and a string; libzmq copies it.
+        check(|| unsafe { zmq_h::zmq_socket_monitor(self.raw, name.as_ptr(), zmq_h::EVENT_ALL) }).map(drop)
+    }
+
+    /// Reads, from now on, what [`monitor_unread`](Self::monitor_unread) has started at this address.
+    pub fn read_monitor(&self, address: &str) -> Result<Monitor> {
+        let reader = Self::new(&self.context, SocketType::Pair)?;
+        reader.set_int(Opt::RcvHwm, 0)?;
+        reader.connect(address)?;
+        let reader = Arc::new(Mutex::new(reader));
+        self.monitor.replace(Some(Arc::clone(&reader)));
+        Ok(Monitor { reader })
+    }
+}
+
 impl Monitor {
     /// The next event; [`Error::EAGAIN`] if none came in time.
     pub fn next(&self, timeout: Duration) -> Result<Event> {

@@ -118,6 +118,24 @@ impl Socket {
         check(|| unsafe { zmq_h::zmq_setsockopt(self.raw, option as c_int, data, len) }).map(drop)
     }
 
+    /// What an option that is an int is set to.
+    pub fn get_int(&self, option: Opt) -> Result<i32> {
+        self.get(option).map(i32::from_ne_bytes)
+    }
+
+    /// What an option of 64 bits is set to.
+    pub fn get_i64(&self, option: Opt) -> Result<i64> {
+        self.get(option).map(i64::from_ne_bytes)
+    }
+
+    fn get<const LEN: usize>(&self, option: Opt) -> Result<[u8; LEN]> {
+        let (mut value, mut len) = ([0; LEN], LEN);
+        let data = value.as_mut_ptr().cast();
+        // SAFETY: `data` has room for `len` bytes.
+        check(|| unsafe { zmq_h::zmq_getsockopt(self.raw, option as c_int, data, &mut len) })?;
+        if len == LEN { Ok(value) } else { Err(Error::EINVAL) }
+    }
+
     fn with_address(
         &self,
         endpoint: &str,
@@ -167,6 +185,13 @@ impl Drop for Socket {
         // SAFETY: open until now, and nobody else has the handle.
         unsafe { zmq_h::zmq_close(self.raw) };
     }
+}
+
+/// Passes messages on between two sockets, in both directions, until their context is shut down: `zmq_proxy`.
+/// Returns why it ended.
+pub fn proxy(front: &Socket, back: &Socket) -> Error {
+    // SAFETY: two live sockets that this thread alone uses, and no third to capture with.
+    check(|| unsafe { zmq_h::zmq_proxy(front.raw, back.raw, ptr::null_mut()) }).err().unwrap_or(Error::ETERM)
 }
 
 /// One frame in libzmq's own memory (`zmq_msg_t`), always initialised. Reuse it for [`Socket::recv_into`].

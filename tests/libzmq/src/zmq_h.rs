@@ -27,7 +27,8 @@ pub enum Opt {
     Conflate = 54, ZapDomain = 55, RouterHandover = 56, ConnectRoutingId = 61, HandshakeIvl = 66,
     XpubNoDrop = 69, XpubManual = 71, XpubWelcomeMsg = 72, StreamNotify = 73, InvertMatching = 74,
     HeartbeatIvl = 75, HeartbeatTtl = 76, HeartbeatTimeout = 77, XpubVerboser = 78,
-    ConnectTimeout = 79,
+    ConnectTimeout = 79, TcpKeepaliveCnt = 35, TcpKeepaliveIdle = 36, TcpKeepaliveIntvl = 37, Tos = 57,
+    TcpMaxrt = 80,
 }
 
 /// The options of a context.
@@ -93,6 +94,7 @@ unsafe extern "C" {
     pub(crate) fn zmq_send(socket: *mut c_void, data: *const c_void, len: usize, flags: c_int) -> c_int;
     pub(crate) fn zmq_socket_monitor(socket: *mut c_void, address: *const c_char, events: c_int) -> c_int;
 
+    pub(crate) fn zmq_proxy(front: *mut c_void, back: *mut c_void, capture: *mut c_void) -> c_int;
     pub(crate) fn zmq_poll(items: *mut PollItem, count: c_int, timeout: c_long) -> c_int;
     pub(crate) fn zmq_has(capability: *const c_char) -> c_int;
     pub(crate) fn zmq_curve_keypair(z85_public: *mut c_char, z85_secret: *mut c_char) -> c_int;

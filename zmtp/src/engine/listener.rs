@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,11 +15,12 @@ use tokio_util::task::TaskTracker;
 use super::{Settings, Traffic, shake};
 use crate::endpoint::Endpoint;
 use crate::monitor::Event;
-use crate::pipe::{Origin, Port};
+use crate::pipe::{Join, Origin, Port};
+use crate::transport::Accept;
 
 /// Accepts peers until `stop`, and serves each in one of `tasks`.
-pub(crate) async fn run(
-    listener: TcpListener,
+pub(crate) async fn run<A: Accept>(
+    listener: A,
     endpoint: Endpoint,
     port: Arc<dyn Port>,
     settings: Settings,
@@ -33,9 +33,10 @@ pub(crate) async fn run(
         match accepted {
             Ok((io, address)) => {
                 pause = FIRST_PAUSE;
-                // Small messages must not wait for acknowledgements of earlier ones.
-                let _ = io.set_nodelay(true);
-                let address = address.to_string();
+                if let Err(error) = listener.admit(&io) {
+                    port.report(Event::AcceptFailed { endpoint: endpoint.clone(), error: Arc::new(error) });
+                    continue;
+                }
                 port.report(Event::Accepted { endpoint: endpoint.clone(), address: address.clone() });
                 let origin = Origin { endpoint: endpoint.clone(), accepted: true };
                 tasks.spawn(serve(
@@ -83,7 +84,7 @@ pub(crate) async fn serve<S>(
         }
     };
     // `unbind` first stops the listener and then ends its peers: this peer is either seen there or refused here.
-    if let Some(id) = port.join(None, &origin, &remote, address, &|| !stop.is_cancelled()) {
+    if let Join::Yes(id) = port.join(None, &origin, &remote, address, &|| !stop.is_cancelled()) {
         Traffic::new(&mut io, wire, &*port, id, &settings).run(false).await;
     }
 }

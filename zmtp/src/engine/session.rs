@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use tokio::time::{sleep, timeout};
@@ -11,77 +12,104 @@ use tokio::time::{sleep, timeout};
 use super::{Settings, Traffic, shake};
 use crate::monitor::Event;
 use crate::peer::PeerId;
-use crate::pipe::{Origin, Port};
-use crate::transport::tcp;
+use crate::pipe::{Join, Origin, Port};
+use crate::transport::Dial;
 
-/// Keeps a peer connected until the pipe ends or the peer turns out to be one we cannot talk to.
-pub(crate) async fn run(
-    host: String,
-    number: u16,
+/// Keeps a peer connected until the pipe ends, the peer turns out to be one we cannot talk to, or the socket's
+/// settings say that it is enough. `has_left`: whether the socket was ever disconnected from an endpoint.
+pub(crate) async fn run<D: Dial>(
+    dialer: D,
     origin: Origin,
     id: PeerId,
     port: Arc<dyn Port>,
     settings: Settings,
+    has_left: Arc<AtomicBool>,
 ) {
-    let session = Session { host, number, origin, id, port: &*port, settings };
+    let session = Session { dialer, origin, id, port: &*port, settings, has_left };
     session.repeat().await;
     port.remove(id);
 }
 
-struct Session<'a> {
-    host: String,
-    number: u16,
+struct Session<'a, D> {
+    dialer: D,
     origin: Origin,
     id: PeerId,
     port: &'a dyn Port,
     settings: Settings,
+    has_left: Arc<AtomicBool>,
 }
 
-impl Session<'_> {
+impl<D: Dial> Session<'_, D> {
     async fn repeat(&self) -> Option<()> {
         let mut failures = 0;
         loop {
+            let endpoint = || self.origin.endpoint.clone();
+            // A pipe that ended before its task ran has nothing to tell.
+            self.unless_over(std::future::ready(())).await?;
+            self.port.report(Event::ConnectDelayed { endpoint: endpoint() });
             let error = match self.unless_over(self.dial()).await? {
                 Ok(mut io) => {
-                    self.port.report(Event::Connected { endpoint: self.origin.endpoint.clone() });
+                    self.port.report(Event::Connected { endpoint: endpoint() });
                     if self.serve(&mut io).await? {
                         failures = 0;
                     }
                     None
                 }
-                Err(error) => Some(Arc::new(error)),
+                Err(error) => {
+                    let error = Arc::new(error);
+                    self.port
+                        .report(Event::ConnectFailed { endpoint: endpoint(), error: Arc::clone(&error) });
+                    if self.is_enough(&error) {
+                        return None;
+                    }
+                    Some(error)
+                }
             };
             // Full jitter: anything between nothing and the ceiling.
             let after = self.settings.reconnect.ceiling(failures).mul_f64(fastrand::f64());
             failures += 1;
             self.unless_over(std::future::ready(())).await?;
-            let endpoint = self.origin.endpoint.clone();
-            self.port.report(Event::ConnectRetried { endpoint, after, error });
+            self.port.report(Event::ConnectRetried { endpoint: endpoint(), after, error });
             self.unless_over(sleep(after)).await?;
         }
     }
 
-    async fn dial(&self) -> io::Result<tokio::net::TcpStream> {
-        match timeout(self.settings.handshake_timeout, tcp::dial(&self.host, self.number)).await {
+    async fn dial(&self) -> io::Result<D::Stream> {
+        match timeout(self.settings.connect_timeout, self.dialer.dial()).await {
             Ok(result) => result,
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
         }
     }
 
+    /// Whether an attempt that failed like this was the last.
+    fn is_enough(&self, error: &io::Error) -> bool {
+        let stop = &self.settings.reconnect.stop;
+        // A path that is not there is one where nobody listens.
+        let refused = matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound);
+        stop.always
+            || refused && (stop.refused || stop.after_disconnect && self.has_left.load(Ordering::Relaxed))
+    }
+
     /// Serves one connection. Says whether the handshake went well, or `None` when there is to be no other.
-    async fn serve(&self, io: &mut tokio::net::TcpStream) -> Option<bool> {
-        let address = io.peer_addr().ok().map(|address| address.to_string());
+    async fn serve(&self, io: &mut D::Stream) -> Option<bool> {
+        let stop = &self.settings.reconnect.stop;
+        let address = D::address(io);
         let endpoint = self.origin.endpoint.clone();
         let (wire, remote) = match self.unless_over(shake(io, &self.settings)).await? {
             Ok(ready) => ready,
             Err(cause) => {
-                let retry = !cause.is_final();
+                let retry = !(cause.is_final() || stop.always || stop.handshake_failed);
                 self.port.report(Event::HandshakeFailed { endpoint, address, cause, retry });
                 return retry.then_some(false);
             }
         };
-        let id = self.port.join(Some(self.id), &self.origin, &remote, address, &|| true)?;
-        Traffic::new(io, wire, self.port, id, &self.settings).run(true).await.then_some(true)
+        let id = match self.port.join(Some(self.id), &self.origin, &remote, address, &|| true) {
+            Join::Yes(id) => id,
+            Join::NotNow if stop.always || stop.handshake_failed => return None,
+            Join::NotNow => return Some(false),
+            Join::Over => return None,
+        };
+        Traffic::new(io, wire, self.port, id, &self.settings).run(!stop.always).await.then_some(true)
     }
 
     /// What `future` gives, or `None` as soon as nothing is left to be done.

@@ -11,10 +11,12 @@ use tokio::time::timeout;
 use tokio_util::io::poll_read_buf;
 
 use super::Settings;
+use super::beats::Beats;
 use super::watch::Watch;
 use crate::monitor::Cause;
 use crate::peer::PeerId;
-use crate::pipe::{Batch, Port, Taken};
+use crate::pipe::{Batch, Delivery, Port, Taken};
+use crate::wire::heartbeat::Signs;
 use crate::wire::{Connection, Event};
 
 /// Moves messages between a stream and a pipe until one of them ends.
@@ -38,6 +40,8 @@ pub(crate) struct Traffic<'a, S> {
     progress_out: u64,
     slow_reader: Watch,
     slow_writer: Watch,
+    /// Only if we send PINGs, or the peer has sent one with a ttl.
+    beats: Option<Box<Beats>>,
     /// How far writing had come when the socket was told that the peer takes nothing.
     stalled_at: Option<u64>,
     least_in: u64,
@@ -72,6 +76,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
             progress_out: 0,
             slow_reader: Watch::new(STALL, 1),
             slow_writer: Watch::new(progress.every, progress.bytes),
+            beats: settings.heartbeat.as_ref().and_then(Beats::start),
             stalled_at: None,
             least_in: progress.bytes,
             is_over: false,
@@ -103,12 +108,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
             let wrote = self.write(cx)?;
             let read = self.read(cx)?;
             if let (Step::Wait, Step::Wait) = (wrote, read) {
+                self.look_at_the_clock(cx)?;
                 if self.wire.wants_transmit() && self.batch.is_empty() && self.control.is_empty() {
                     continue;
                 }
-                return self.look_at_the_clock(cx).map(|()| Poll::Pending);
+                return Ok(Poll::Pending);
             }
         }
+        self.beat(cx)?;
         cx.waker().wake_by_ref();
         Ok(Poll::Pending)
     }
@@ -120,6 +127,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
         }
         if self.batch.is_empty() && self.control.is_empty() {
             match self.port.take(self.id, &mut self.batch, usize::MAX, cx) {
+                Taken::Some if !self.batch.subscriptions.is_empty() => {
+                    for subscription in std::mem::take(&mut self.batch.subscriptions) {
+                        self.wire.announce(subscription);
+                    }
+                    self.control = self.wire.transmit().unwrap_or_default();
+                    self.control_at = 0;
+                }
                 Taken::Some => {}
                 Taken::Nothing => return Ok(Step::Wait),
                 Taken::Over => {
@@ -144,6 +158,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
             self.control_at += written;
             if self.control_at >= self.control.len() {
                 self.control = Vec::new();
+                if let Some(beats) = &mut self.beats
+                    && !self.wire.is_ping_waiting()
+                {
+                    beats.handle_sent(self.progress_in);
+                }
             }
         }
         Ok(Step::Progress)
@@ -166,10 +185,18 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
                 return Ok(Step::Wait);
             }
         }
-        if let Some(Event::Messages(chunk)) = self.wire.poll_event(self.room)? {
+        let delivery = match self.wire.poll_event(self.room)? {
+            Some(Event::Messages(chunk)) => Some(Delivery::Messages(chunk)),
+            Some(Event::Subscription(subscription)) => Some(Delivery::Subscription(subscription)),
+            Some(Event::Ready(_)) | None => None,
+        };
+        if let Some(delivery) = delivery {
             self.progress_in += self.least_in;
-            self.room = self.port.deliver(self.id, chunk);
+            self.room = self.port.deliver(self.id, delivery)?;
             return Ok(Step::Progress);
+        }
+        if let Some(ttl) = self.wire.take_ttl() {
+            self.heed(ttl);
         }
         let read = poll_read_buf(Pin::new(&mut *self.io), cx, &mut self.wire.buffer());
         match read {
@@ -197,7 +224,25 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
         if self.slow_writer.is_late(unfinished, self.progress_in, cx) {
             return Err(Cause::TooSlow);
         }
+        self.beat(cx)
+    }
+
+    /// Queues a PING when it is time for one, and ends what has gone silent.
+    fn beat(&mut self, cx: &mut Context<'_>) -> Result<(), Cause> {
+        if let Some(beats) = &mut self.beats {
+            let signs = Signs { heard: self.progress_in, written: self.progress_out, reading: self.room > 0 };
+            if beats.is_due(signs, cx)? {
+                self.wire.ping(beats.ttl());
+            }
+        }
         Ok(())
+    }
+
+    /// The peer has sent a PING, and nothing after it.
+    fn heed(&mut self, ttl: u16) {
+        if ttl > 0 || self.beats.is_some() {
+            self.beats.get_or_insert_with(Beats::idle).handle_ping(ttl, self.progress_in);
+        }
     }
 
     /// Closes our direction and waits a little for the peer to close its own: closing a stream with unread bytes in

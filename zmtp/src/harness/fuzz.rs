@@ -4,6 +4,8 @@
 use bytes::{Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
 
+use super::fuzz_patterns::patterns;
+use super::fuzz_topics::{subscriptions, trie};
 use crate::message::Message;
 use crate::wire::{
     Command, Config, Connection, Event, FrameCodec, Greeting, Header, Limits, Metadata, RawFrame, SocketType,
@@ -13,12 +15,15 @@ use crate::wire::{
 pub type Target = fn(&[u8]);
 
 /// The targets by name.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("greeting", greeting),
     ("frame", frame),
     ("command", command),
     ("handshake", handshake),
     ("connection", connection),
+    ("trie", trie),
+    ("subscriptions", subscriptions),
+    ("patterns", patterns),
 ];
 
 /// A greeting is read the same however it is cut, and an incomplete one is never refused later than a complete one.
@@ -117,6 +122,7 @@ pub fn connection(data: &[u8]) {
                         }
                         assert_eq!(chunk.messages(), 0);
                     }
+                    Ok(Some(Event::Subscription(_))) => {}
                     Ok(Some(Event::Ready(_))) => panic!("ready twice"),
                     Ok(None) => break,
                     Err(error) => return (messages, Some(error)),

@@ -2,8 +2,16 @@
 
 #[cfg(feature = "tokio")]
 mod fuzz;
+#[cfg(feature = "tokio")]
+mod fuzz_patterns;
+#[cfg(feature = "tokio")]
+mod fuzz_topics;
 mod model;
 
 #[cfg(feature = "tokio")]
 pub use fuzz::{TARGETS, Target, command, connection, frame, greeting, handshake};
+#[cfg(feature = "tokio")]
+pub use fuzz_patterns::patterns;
+#[cfg(feature = "tokio")]
+pub use fuzz_topics::{subscriptions, trie};
 pub use model::{Model, Receiver};

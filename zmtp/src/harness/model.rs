@@ -6,14 +6,15 @@ use std::task::Poll;
 use crate::endpoint::Endpoint;
 use crate::message::Message;
 use crate::monitor::Cause;
-use crate::options::{Marks, Options};
-use crate::pattern::{Pattern, Receives, Sends};
+use crate::options::Builder;
+use crate::pattern::{Pattern, Pub, Receives, Sends, Sub, Subscribes};
 use crate::peer::PeerId;
-use crate::pipe::{Batch, Origin, Outbound, Patience, Port, Taken};
+use crate::pipe::{Batch, Delivery, Join, Origin, Parcel, Port, Taken};
 use crate::socket::core::{Core, SendTurn, Waiting};
 use crate::socket::inbox::Inbox;
+use crate::socket::receiver::Receiver as Half;
 use crate::sync::Arc;
-use crate::wire::{Chunk, Metadata, Remote, Version};
+use crate::wire::{Metadata, Remote, Subscription, Version};
 
 /// The shared state of a socket of type `P`; clones are the same socket.
 #[derive(Debug)]
@@ -30,18 +31,32 @@ impl<P: Pattern> Clone for Model<P> {
 impl<P: Pattern> Model<P> {
     /// A socket whose pipes hold at most `hwm` messages in each direction.
     pub fn new(hwm: usize) -> Self {
-        let marks = Marks { send: hwm, recv: hwm, ..Marks::default() };
-        Self { core: Arc::new(Core::new(Options { marks, ..Options::default() })) }
+        Self::with(hwm, |builder| builder)
+    }
+
+    /// The same, with settings.
+    pub fn with(hwm: usize, settings: impl FnOnce(Builder<P>) -> Builder<P>) -> Self {
+        let mut builder = settings(Builder::new());
+        (builder.options.marks.send, builder.options.marks.recv) = (hwm, hwm);
+        Self { core: Arc::new(Core::new(builder.options, &builder.own)) }
     }
 
     /// A pipe of an accepted peer that is ready.
     pub fn open(&self) -> PeerId {
+        self.open_named("").0
+    }
+
+    /// The same, with the identity that the peer announces.
+    pub fn open_named(&self, identity: &'static str) -> (PeerId, &'static [u8]) {
         let endpoint = Endpoint::Inproc { name: "model".to_owned() };
         let origin = Origin { endpoint, accepted: true };
         let metadata = Metadata::default();
         let remote =
-            Remote { version: Version::V3_1, socket_type: None, identity: metadata.identity(), metadata };
-        self.core.join(None, &origin, &remote, None, &|| true).expect("the socket is open")
+            Remote { version: Version::V3_1, socket_type: None, identity: identity.into(), metadata };
+        match self.core.join(None, &origin, &remote, None, &|| true) {
+            Join::Yes(id) => (id, identity.as_bytes()),
+            refused => panic!("the socket is open and has a place: {refused:?}"),
+        }
     }
 
     /// What an engine does to write: waits for messages and takes them. `None` when the pipe has ended.
@@ -55,10 +70,30 @@ impl<P: Pattern> Model<P> {
         .await
     }
 
+    /// What an engine does to write, as far as subscriptions go: waits for some and takes them.
+    pub async fn take_subscriptions(&self, id: PeerId) -> Vec<Subscription> {
+        let mut batch = Batch::default();
+        poll_fn(|cx| match self.core.take(id, &mut batch, usize::MAX, cx) {
+            Taken::Some => Poll::Ready(std::mem::take(&mut batch.subscriptions)),
+            Taken::Nothing => Poll::Pending,
+            Taken::Over | Taken::EndNow => Poll::Ready(Vec::new()),
+        })
+        .await
+    }
+
+    /// The peer subscribes.
+    pub fn peer_subscribes(&self, id: PeerId, topic: &'static str) {
+        let subscription = Subscription { topic: topic.into(), wanted: true };
+        self.core.deliver(id, Delivery::Subscription(subscription)).expect("nothing is wrong with it");
+    }
+
     /// What an engine does to read: waits for room and delivers one message.
-    pub async fn deliver(&self, id: PeerId, message: &str) {
+    pub async fn deliver(&self, id: PeerId, message: impl Into<Message>) {
+        let message = message.into();
         poll_fn(|cx| if self.core.room(id, cx) > 0 { Poll::Ready(()) } else { Poll::Pending }).await;
-        self.core.deliver(id, chunk(message));
+        self.core
+            .deliver(id, Delivery::Messages(Parcel::message(&message).chunk))
+            .expect("nothing is wrong with it");
     }
 
     /// The connection has ended; an accepted peer's pipe goes with it.
@@ -105,7 +140,8 @@ impl<P: Sends> Model<P> {
 impl<P: Receives> Model<P> {
     /// The receiving side.
     pub fn receiver(&self) -> Receiver<P> {
-        Receiver { model: self.clone(), inbox: Inbox::default() }
+        let intake = self.core.ask(|pattern, _| pattern.intake(&P::Options::default()));
+        Receiver { model: self.clone(), receiver: Half { inbox: Inbox::default(), intake } }
     }
 }
 
@@ -113,25 +149,30 @@ impl<P: Receives> Model<P> {
 #[derive(Debug)]
 pub struct Receiver<P: Pattern> {
     model: Model<P>,
-    inbox: Inbox,
+    receiver: Half<P>,
 }
 
 impl<P: Receives> Receiver<P> {
     /// The next message, or `None` when the socket is closed.
     pub async fn recv(&mut self) -> Option<Message> {
-        poll_fn(|cx| {
-            loop {
-                if let Some(message) = self.inbox.next_message() {
-                    return Poll::Ready(Some(message));
-                }
-                match self.model.core.poll_refill(&mut self.inbox, Some(cx)) {
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(_)) => return Poll::Ready(None),
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
-        })
-        .await
+        poll_fn(|cx| self.receiver.poll_next(&self.model.core, Some(cx), P::accept)).await.ok()
+    }
+}
+
+impl Model<Pub> {
+    /// Waits until so many peers have subscribed.
+    pub async fn subscribed(&self, n: usize) {
+        let mut turn = SendTurn::default();
+        let enough = |publisher: &mut Pub| publisher.subscriptions().interested(b"") >= n;
+        poll_fn(|cx| self.core.poll_until(enough, &mut turn.ticket, cx)).await;
+    }
+}
+
+impl Model<Sub> {
+    /// Subscribes.
+    pub fn subscribe(&self, topic: &'static str) {
+        let subscription = Subscription { topic: topic.into(), wanted: true };
+        self.core.ask(|sub, pipes| sub.subscribe(pipes, subscription));
     }
 }
 
@@ -149,13 +190,4 @@ impl<P: Pattern> Drop for Turn<'_, P> {
 fn messages(batch: Batch) -> Vec<Message> {
     let mut chunk = batch.into_chunk();
     std::iter::from_fn(|| chunk.next_message()).collect()
-}
-
-fn chunk(message: &str) -> Chunk {
-    let mut out = Outbound::new(1, usize::MAX);
-    assert!(out.has_room(Patience::None));
-    out.push(&message.as_bytes());
-    let mut batch = Batch::default();
-    out.take(&mut batch, 1);
-    batch.into_chunk()
 }

@@ -6,7 +6,7 @@ use std::io::IoSlice;
 use bytes::Bytes;
 
 use crate::pool;
-use crate::wire::{Chunk, Header};
+use crate::wire::{Chunk, Header, Subscription};
 
 /// Segments in the order of the wire, and how far they were written.
 ///
@@ -20,6 +20,9 @@ pub(crate) struct Batch {
     offset: usize,
     /// Octets that are not written.
     left: usize,
+    /// Subscriptions to tell the peer of. They go ahead of the segments, and are not put back: the next connection is
+    /// told of all that there are then.
+    pub(crate) subscriptions: Vec<Subscription>,
 }
 
 /// Some wire bytes of a pipe.
@@ -43,6 +46,11 @@ pub(crate) enum Data {
 impl Batch {
     pub(crate) fn is_empty(&self) -> bool {
         self.left == 0
+    }
+
+    /// Whether an engine that took it has nothing to do.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.left == 0 && self.subscriptions.is_empty()
     }
 
     pub(crate) fn messages(&self) -> usize {
@@ -144,11 +152,14 @@ impl Batch {
     /// The batch as received messages, for a peer in the same process.
     pub(crate) fn into_chunk(self) -> Chunk {
         let messages = self.messages();
-        let pieces = self.segments.into_iter().map(|segment| match segment.data {
+        Chunk::new(self.into_pieces().collect(), messages)
+    }
+
+    pub(super) fn into_pieces(self) -> impl Iterator<Item = Bytes> {
+        self.segments.into_iter().map(|segment| match segment.data {
             Data::Arena(buffer) => pool::share(buffer),
             Data::Shared(body) => body,
-        });
-        Chunk::new(pieces.collect(), messages)
+        })
     }
 }
 
@@ -210,7 +221,7 @@ mod tests {
     use crate::message::Message;
 
     fn batch(messages: &[Message]) -> Batch {
-        let mut out = Outbound::new(usize::MAX, usize::MAX);
+        let mut out = Outbound::new(usize::MAX, usize::MAX, false);
         messages.iter().for_each(|message| out.push(message));
         let mut batch = Batch::default();
         out.take(&mut batch, usize::MAX);
@@ -247,7 +258,7 @@ mod tests {
                 written += step;
             }
             let left = batch.unwritten();
-            let mut again = Outbound::new(usize::MAX, usize::MAX);
+            let mut again = Outbound::new(usize::MAX, usize::MAX, false);
             again.restore(left);
             let expected = &sent[ends.iter().filter(|end| **end <= cut).count()..];
             assert_eq!(again.messages(), expected.len(), "cut {cut}");

@@ -20,6 +20,23 @@ pub(crate) trait Sealed: Send {
 /// The two forms in which a message reaches a pipe: borrowed octets, or a message.
 pub(crate) trait Form: Into<Message> + Send {
     fn view(&self) -> View<'_>;
+
+    /// The first frame's octets.
+    #[inline]
+    fn first(&self) -> &[u8] {
+        match self.view() {
+            View::Octets(octets) => octets,
+            View::Message(message) => message.first(),
+        }
+    }
+
+    /// Whether it has one frame.
+    fn is_single(&self) -> bool {
+        match self.view() {
+            View::Octets(_) => true,
+            View::Message(message) => message.frame_count() == 1,
+        }
+    }
 }
 
 /// What the encoder looks at.

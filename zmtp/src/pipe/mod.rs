@@ -11,27 +11,42 @@ mod batch;
 mod encode;
 mod inbound;
 mod outbound;
+mod parcel;
 mod port;
 mod waiters;
 
+use std::collections::HashMap;
 use std::task::{Context, Waker};
+
+use bytes::Bytes;
 
 pub(crate) use batch::Batch;
 pub use encode::Encode;
-pub(crate) use encode::Form;
+pub(crate) use encode::{Form, View};
 pub(crate) use inbound::Inbound;
 pub(crate) use outbound::{Outbound, Patience};
-pub(crate) use port::{Port, Taken};
+pub(crate) use parcel::{Note, Parcel};
+pub(crate) use port::{Delivery, Join, Port, Taken};
 pub(crate) use waiters::{Ticket, Waiters};
 
 use crate::options::Marks;
-use crate::peer::{PeerId, PeerInfo};
+use crate::peer::{Drops, PeerId, PeerInfo};
+use crate::routing_id::RoutingId;
+use crate::wire::Subscription;
 
 /// The queues of one peer, and the task that serves it.
 #[derive(Debug)]
 pub(crate) struct Pipe {
     pub(crate) out: Outbound,
     pub(crate) inbound: Inbound,
+    /// Subscriptions that the peer is still to be told of.
+    announced: Vec<Announced>,
+    /// What a ROUTER calls the peer.
+    pub(crate) routing_id: Option<RoutingId>,
+    /// Messages for this peer that were dropped because its queue was full.
+    pub(crate) dropped: u64,
+    /// Whether the pattern knows of it, and gives it messages.
+    pub(crate) attached: bool,
     /// Who is at the other end: there from READY to disconnection.
     pub(crate) peer: Option<PeerInfo>,
     pub(crate) origin: Origin,
@@ -76,6 +91,11 @@ impl Pipe {
         }
     }
 
+    /// The connection has ended: the next one begins with all subscriptions that there are then.
+    pub(crate) fn forget_announced(&mut self) {
+        self.announced.clear();
+    }
+
     /// Takes the engine's waker out, whatever it waits for.
     pub(crate) fn rouse(&mut self) -> Option<Waker> {
         (self.wants_messages, self.wants_room) = (false, false);
@@ -90,8 +110,20 @@ pub(crate) struct Pipes {
     free: Vec<u32>,
     live: usize,
     marks: Marks,
+    pub(crate) drops: Drops,
+    /// What the pattern wants to have done as soon as it has returned, in order.
+    pub(crate) wishes: Vec<(PeerId, Wish)>,
     /// Tasks to wake once the lock is released.
     pub(crate) wakes: Vec<Waker>,
+}
+
+/// What a pattern cannot do itself, since it is more than the pattern's business.
+#[derive(Debug)]
+pub(crate) enum Wish {
+    /// Put something into the incoming pipe.
+    Deliver(Parcel),
+    /// End the pipe at once.
+    End,
 }
 
 #[derive(Debug)]
@@ -103,13 +135,26 @@ struct Slot {
 
 impl Pipes {
     pub(crate) fn new(marks: Marks) -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), live: 0, marks, wakes: Vec::new() }
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            live: 0,
+            marks,
+            drops: Drops::default(),
+            wishes: Vec::new(),
+            wakes: Vec::new(),
+        }
     }
 
     pub(crate) fn insert(&mut self, origin: Origin) -> PeerId {
+        let marks = &self.marks;
         let pipe = Pipe {
-            out: Outbound::new(self.marks.send, self.marks.send_bytes),
-            inbound: Inbound::new(self.marks.recv, self.marks.recv_bytes),
+            out: Outbound::new(marks.send, marks.send_bytes, marks.conflate),
+            inbound: Inbound::new(marks.recv, marks.recv_bytes, marks.conflate),
+            announced: Vec::new(),
+            routing_id: None,
+            dropped: 0,
+            attached: false,
             peer: None,
             origin,
             ending: Ending::No,
@@ -177,11 +222,71 @@ impl Pipes {
         Ok(())
     }
 
+    /// Appends a copy of `message` to the pipe, or drops it and counts that: the pipe is full, or not there.
+    #[inline]
+    pub(crate) fn offer<F: Form>(&mut self, id: PeerId, message: &F) {
+        let Some(pipe) = self.get_mut(id).filter(|pipe| pipe.ending == Ending::No) else {
+            self.drops.no_peer += 1;
+            return;
+        };
+        if !pipe.out.has_room(Patience::None) {
+            pipe.dropped += 1;
+            self.drops.peer_full += 1;
+            return;
+        }
+        pipe.out.push(message);
+        if pipe.wants_messages {
+            let engine = pipe.rouse();
+            self.wakes.extend(engine);
+        }
+    }
+
+    /// Tells the peer of a subscription; `fresh` is the first one to its topic. While its connection is down there is
+    /// nobody to tell.
+    pub(crate) fn announce(&mut self, id: PeerId, subscription: Subscription, fresh: bool) {
+        let Some(pipe) = self.get_mut(id).filter(|pipe| pipe.peer.is_some()) else { return };
+        pipe.announced.push(Announced { subscription, fresh });
+        if pipe.announced.len().is_power_of_two() && pipe.announced.len() > ANNOUNCED {
+            // The peer takes nothing. Of each topic only what comes of it all counts.
+            settle(&mut pipe.announced);
+        }
+        if pipe.wants_messages {
+            let engine = pipe.rouse();
+            self.wakes.extend(engine);
+        }
+    }
+
     /// Moves at most `limit` messages into `batch`, which is written, up to a batchful.
     pub(crate) fn take(&mut self, id: PeerId, batch: &mut Batch, limit: usize) {
         batch.recycle();
         if let Some(pipe) = self.get_mut(id) {
+            batch.subscriptions = pipe.announced.drain(..).map(|announced| announced.subscription).collect();
             pipe.out.take(batch, limit);
+        }
+    }
+
+    /// Puts something into the peer's incoming pipe, as soon as the pattern has returned.
+    pub(crate) fn deliver(&mut self, id: PeerId, parcel: Parcel) {
+        self.wishes.push((id, Wish::Deliver(parcel)));
+    }
+
+    /// Ends the pipe at once, as soon as the pattern has returned.
+    pub(crate) fn end(&mut self, id: PeerId) {
+        self.wishes.push((id, Wish::End));
+    }
+
+    /// Whether one more message may be pushed. A pipe that is not there has none.
+    pub(crate) fn has_room(&mut self, id: PeerId, patience: Patience) -> bool {
+        self.get_mut(id).is_some_and(|pipe| pipe.out.has_room(patience))
+    }
+
+    /// Changes the high-water marks, of the pipes there are too.
+    pub(crate) fn set_marks(&mut self, change: impl FnOnce(&mut Marks)) {
+        change(&mut self.marks);
+        let marks = self.marks;
+        for pipe in self.slots.iter_mut().filter_map(|slot| slot.pipe.as_mut()) {
+            pipe.out.set_hwm(marks.send, marks.send_bytes);
+            pipe.inbound.set_hwm(marks.recv, marks.recv_bytes);
         }
     }
 
@@ -189,5 +294,58 @@ impl Pipes {
     pub(crate) fn rouse(&mut self, id: PeerId) {
         let engine = self.get_mut(id).and_then(Pipe::rouse);
         self.wakes.extend(engine);
+    }
+}
+
+/// A subscription that the peer is still to be told of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Announced {
+    subscription: Subscription,
+    /// Before it the topic was not subscribed to, so the peer does not know of it.
+    fresh: bool,
+}
+
+/// Keeps the last word on each topic, in order. When that is the end of what the peer was never told of, not even that.
+fn settle(announced: &mut Vec<Announced>) {
+    let mut was_fresh: HashMap<Bytes, bool> = HashMap::new();
+    for Announced { subscription, fresh } in announced.iter() {
+        was_fresh.entry(subscription.topic.clone()).or_insert(*fresh);
+    }
+    let mut settled: Vec<_> = std::mem::take(announced)
+        .into_iter()
+        .rev()
+        .filter_map(|Announced { subscription, .. }| {
+            let fresh = was_fresh.remove(&subscription.topic)?;
+            (subscription.wanted || !fresh).then_some(Announced { subscription, fresh })
+        })
+        .collect();
+    settled.reverse();
+    *announced = settled;
+}
+
+/// Beyond so many subscriptions for a peer that takes nothing, those that are out of date are dropped.
+const ANNOUNCED: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_each_topic_the_last_word_is_kept_unless_it_ends_what_was_never_told() {
+        let word = |topic: &'static str, wanted, fresh| Announced {
+            subscription: Subscription { topic: topic.into(), wanted },
+            fresh,
+        };
+        let mut words = vec![
+            word("told", false, false),
+            word("new", true, true),
+            word("brief", true, true),
+            word("again", true, false),
+            word("brief", false, false),
+            word("again", false, false),
+            word("again", true, true),
+        ];
+        settle(&mut words);
+        assert_eq!(words, [word("told", false, false), word("new", true, true), word("again", true, false)]);
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::batch::{Batch, Data, Segment};
 use super::encode::{Form, View};
-use crate::message::Frame;
+use crate::message::{Frame, Message};
 use crate::pool;
 use crate::wire::Header;
 
@@ -23,6 +23,8 @@ pub(crate) struct Outbound {
     bytes: usize,
     hwm: usize,
     hwm_bytes: usize,
+    /// Only the newest message is kept, and there is always room.
+    conflate: bool,
     /// A connection is up and takes what it is given; see [`Patience::Paced`].
     pub(crate) flowing: bool,
 }
@@ -39,7 +41,7 @@ pub(crate) enum Patience {
 }
 
 impl Outbound {
-    pub(crate) fn new(hwm: usize, hwm_bytes: usize) -> Self {
+    pub(crate) fn new(hwm: usize, hwm_bytes: usize, conflate: bool) -> Self {
         Self {
             sealed: VecDeque::new(),
             open: Vec::new(),
@@ -48,6 +50,7 @@ impl Outbound {
             bytes: 0,
             hwm,
             hwm_bytes,
+            conflate,
             flowing: false,
         }
     }
@@ -69,7 +72,19 @@ impl Outbound {
     pub(crate) fn has_room(&self, patience: Patience) -> bool {
         let paced = self.flowing && patience == Patience::Paced;
         let (messages, bytes) = if paced { (PACE_MESSAGES, PACE_BYTES) } else { (usize::MAX, usize::MAX) };
-        self.messages < self.hwm.min(messages) && self.bytes < self.hwm_bytes.min(bytes)
+        self.messages < self.hwm.min(messages) && self.bytes < self.hwm_bytes.min(bytes) || self.conflate
+    }
+
+    pub(crate) fn set_hwm(&mut self, hwm: usize, hwm_bytes: usize) {
+        (self.hwm, self.hwm_bytes) = (hwm, hwm_bytes);
+    }
+
+    /// Drops everything that was not taken, and says how many messages that were.
+    pub(crate) fn clear(&mut self) -> usize {
+        self.sealed.clear();
+        self.open.clear();
+        (self.open_messages, self.bytes) = (0, 0);
+        std::mem::take(&mut self.messages)
     }
 
     /// Whether enough has left for a refused sender to come back: half the mark, as in libzmq.
@@ -85,6 +100,9 @@ impl Outbound {
     /// Appends a message's frames. Whether there is room is the caller's question.
     #[inline]
     pub(crate) fn push<F: Form>(&mut self, message: &F) {
+        if self.conflate {
+            self.clear();
+        }
         match message.view() {
             View::Octets(octets) if octets.len() <= COPIED_SLICE => self.copy(octets, false, true),
             View::Octets(octets) => {
@@ -137,8 +155,19 @@ impl Outbound {
         }
     }
 
+    /// Puts a message in front of everything else.
+    pub(crate) fn push_front(&mut self, message: &Message) {
+        let mut first = Self::new(usize::MAX, usize::MAX, false);
+        first.push(message);
+        first.seal(true);
+        self.restore(first.sealed);
+    }
+
     /// Puts back what a lost connection did not write, in front of everything else.
     pub(crate) fn restore(&mut self, segments: VecDeque<Segment>) {
+        if self.conflate && self.messages > 0 {
+            return;
+        }
         for segment in segments.into_iter().rev() {
             self.messages += segment.messages;
             self.bytes += segment.len();
@@ -215,10 +244,9 @@ const PACE_MESSAGES: usize = 4096;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Message;
 
     fn outbound() -> Outbound {
-        Outbound::new(1000, 64 << 20)
+        Outbound::new(1000, 64 << 20, false)
     }
 
     fn taken(out: &mut Outbound) -> Vec<Message> {
@@ -264,7 +292,7 @@ mod tests {
 
     #[test]
     fn a_high_water_mark_counts_messages_and_octets() {
-        let mut out = Outbound::new(2, 100);
+        let mut out = Outbound::new(2, 100, false);
         for _ in 0..2 {
             assert!(out.has_room(Patience::None));
             out.push(&&b"x"[..]);

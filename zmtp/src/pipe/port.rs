@@ -6,18 +6,13 @@ use std::task::Context;
 use super::{Batch, Origin};
 use crate::monitor::{Cause, Event};
 use crate::peer::PeerId;
-use crate::wire::{Chunk, Remote};
+use crate::wire::{self, Chunk, Remote, Subscription};
 
 /// The socket, as its engines know it. Each call takes the socket's lock once and is made per batch, never per
 /// message. Engines are compiled once for all patterns.
 pub(crate) trait Port: Debug + Send + Sync {
-    /// A pipe for a peer that is being dialled: it queues before the peer exists (R30-PUSH-05). `None` when the
-    /// socket is closing.
-    fn open(&self, origin: Origin) -> Option<PeerId>;
-
     /// A peer has finished its handshake. Without an `id` it came in through a listener and gets a pipe now; until
-    /// this moment the socket did not know of it. `None` when the pipe or the socket is closing, or the peer is no
-    /// longer `wanted`, which is asked under the socket's lock.
+    /// this moment the socket did not know of it. The peer must be `wanted`, which is asked under the socket's lock.
     fn join(
         &self,
         id: Option<PeerId>,
@@ -25,7 +20,7 @@ pub(crate) trait Port: Debug + Send + Sync {
         remote: &Remote,
         address: Option<String>,
         wanted: &dyn Fn() -> bool,
-    ) -> Option<PeerId>;
+    ) -> Join;
 
     /// Moves outgoing messages into the empty `batch`: a batchful, and at most `limit` messages. Without any,
     /// registers to be woken.
@@ -40,8 +35,11 @@ pub(crate) trait Port: Debug + Send + Sync {
     /// How many incoming messages there is room for. Without any, registers to be woken.
     fn room(&self, id: PeerId, cx: &Context<'_>) -> usize;
 
-    /// Hands over messages, no more than there was room for, and says how much room is left.
-    fn deliver(&self, id: PeerId, chunk: Chunk) -> usize;
+    /// Hands over what has come, no more messages than there was room for, and says how much room is left.
+    ///
+    /// # Errors
+    /// The peer has broken a rule of the pattern.
+    fn deliver(&self, id: PeerId, delivery: Delivery) -> Result<usize, wire::Error>;
 
     /// The peer has not taken anything for a while: patient senders may now fill its pipe to the high-water mark.
     fn stalled(&self, id: PeerId);
@@ -55,6 +53,26 @@ pub(crate) trait Port: Debug + Send + Sync {
 
     /// Tells the monitors.
     fn report(&self, event: Event);
+}
+
+/// What came from a peer.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    /// Whole messages.
+    Messages(Chunk),
+    /// A SUBSCRIBE or CANCEL command.
+    Subscription(Subscription),
+}
+
+/// Whether a peer may come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Join {
+    /// This is its pipe.
+    Yes(PeerId),
+    /// The pattern has no place for it now, and has said so to the monitors. It may be dialled again.
+    NotNow,
+    /// The pipe or the socket is closing.
+    Over,
 }
 
 /// What [`Port::take`] found.

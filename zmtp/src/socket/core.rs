@@ -5,34 +5,38 @@
 
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use super::inbox::Inbox;
 use super::state::State;
 use crate::endpoint::Endpoint;
 use crate::error::{RecvError, SendErrorKind, Unsent};
+use crate::message::Message;
 use crate::monitor::{Monitor, Monitors};
-use crate::options::Options;
+use crate::options::{Marks, Options};
 use crate::pattern::{Pattern, Receives, Sends};
-use crate::peer::{PeerId, PeerInfo, Queued};
-use crate::pipe::{Ending, Form, Patience, Pipe, Ticket};
+use crate::peer::{Drops, PeerId, PeerInfo, Queued};
+use crate::pipe::{Ending, Form, Origin, Patience, Pipe, Pipes, Ticket};
+use crate::routing_id::RoutingId;
 use crate::sync::atomic::AtomicBool;
-use crate::sync::{Mutex, lock};
+use crate::sync::{Arc, Mutex, lock};
 
 /// The shared part of a socket.
 #[derive(Debug)]
 pub(crate) struct Core<P> {
     state: Mutex<State<P>>,
     /// Some peer has joined the fair queue since the receiver last looked.
-    pub(super) arrivals: AtomicBool,
+    pub(super) arrivals: Arc<AtomicBool>,
     pub(super) monitors: Mutex<Monitors>,
     pub(crate) options: Options,
 }
 
 impl<P: Pattern> Core<P> {
-    pub(crate) fn new(options: Options) -> Self {
+    pub(crate) fn new(options: Options, own: &P::Options) -> Self {
+        let arrivals = Arc::new(AtomicBool::new(false));
         Self {
-            state: Mutex::new(State::new(options.marks)),
-            arrivals: AtomicBool::new(false),
+            state: Mutex::new(State::new(P::new(own), &options, Arc::clone(&arrivals))),
+            arrivals,
             monitors: Mutex::default(),
             options,
         }
@@ -57,15 +61,74 @@ impl<P: Pattern> Core<P> {
     }
 
     pub(crate) fn peers(&self) -> Vec<PeerInfo> {
-        let info = |(id, pipe): (PeerId, &Pipe)| {
-            pipe.peer.clone().map(|peer| PeerInfo {
-                id,
-                queued: Queued { messages: pipe.out.messages(), bytes: pipe.out.bytes() },
-                received: Queued { messages: pipe.inbound.messages(), bytes: pipe.inbound.bytes() },
-                ..peer
-            })
-        };
-        self.with(|state| state.pipes.iter().filter_map(info).collect())
+        self.with(|state| state.pipes.iter().filter_map(|(id, pipe)| info(id, pipe)).collect())
+    }
+
+    /// A pipe for a peer that is to be dialled: it queues before the peer exists (R30-PUSH-05). `None` when the socket
+    /// is closing.
+    ///
+    /// # Errors
+    /// The name, if another peer of this ROUTER has it.
+    pub(crate) fn open(
+        &self,
+        origin: &Origin,
+        name: Option<&RoutingId>,
+    ) -> Result<Option<PeerId>, RoutingId> {
+        self.with(|state| {
+            if state.ending > Ending::No {
+                return Ok(None);
+            }
+            if let Some(name) = name.filter(|name| state.pattern.knows(name)) {
+                return Err(name.clone());
+            }
+            let id = state.pipes.insert(origin.clone());
+            if let Some(pipe) = state.pipes.get_mut(id) {
+                pipe.routing_id = name.cloned();
+            }
+            if !state.immediate {
+                state.attach(id);
+            }
+            Ok(Some(id))
+        })
+    }
+
+    /// This peer, if its handshake is done.
+    pub(super) fn peer(&self, id: PeerId) -> Option<PeerInfo> {
+        self.with(|state| state.pipes.get_mut(id).and_then(|pipe| info(id, pipe)))
+    }
+
+    /// Asks the pattern something.
+    pub(crate) fn ask<R>(&self, question: impl FnOnce(&mut P, &mut Pipes) -> R) -> R {
+        self.with(|state| {
+            let answer = question(&mut state.pattern, &mut state.pipes);
+            state.grant();
+            answer
+        })
+    }
+
+    pub(crate) fn drops(&self) -> Drops {
+        self.with(|state| {
+            let drops = state.pipes.drops;
+            Drops { unwanted: drops.unwanted + state.pattern.unwanted(), ..drops }
+        })
+    }
+
+    pub(crate) fn set_marks(&self, change: impl FnOnce(&mut Marks)) {
+        self.with(|state| {
+            state.pipes.set_marks(change);
+            for id in state.pipes.ids() {
+                state.offer(id, |out| out.has_room(Patience::Paced));
+                state.let_read(id);
+            }
+        });
+    }
+
+    pub(crate) fn linger(&self) -> Duration {
+        self.with(|state| state.linger)
+    }
+
+    pub(crate) fn set_linger(&self, linger: Duration) {
+        self.with(|state| state.linger = linger);
     }
 
     pub(crate) fn peer_count(&self) -> usize {
@@ -77,6 +140,19 @@ impl<P: Pattern> Core<P> {
         self.with(|state| state.watch(|state| state.peers >= n, ticket, cx))
     }
 
+    /// Ready when `done` says so. Asked again whenever a peer comes, goes or changes its subscriptions.
+    pub(crate) fn poll_until(
+        &self,
+        done: impl FnOnce(&mut P) -> bool,
+        ticket: &mut Ticket,
+        cx: &Context<'_>,
+    ) -> Poll<()> {
+        self.with(|state| {
+            let done = done(&mut state.pattern);
+            state.watch(|_| done, ticket, cx)
+        })
+    }
+
     /// Ready when the last pipe is gone.
     pub(crate) fn poll_drained(&self, ticket: &mut Ticket, cx: &Context<'_>) -> Poll<()> {
         self.with(|state| state.watch(|state| state.pipes.len() == 0, ticket, cx))
@@ -86,6 +162,7 @@ impl<P: Pattern> Core<P> {
     pub(crate) fn close(&self) {
         self.with(|state| {
             state.ending = state.ending.max(Ending::Lingering);
+            self.arrivals.store(true, Ordering::Relaxed);
             for id in state.pipes.ids() {
                 if let Some(pipe) = state.pipes.get_mut(id) {
                     pipe.inbound.clear();
@@ -123,6 +200,18 @@ impl<P: Pattern> Core<P> {
             let ids: Vec<_> = meant.map(|(id, _)| id).collect();
             ids.iter().for_each(|id| state.end(*id, Ending::Lingering));
             ids
+        })
+    }
+
+    /// Ends this pipe now. False if it was on its way out already.
+    pub(crate) fn evict(&self, id: PeerId) -> bool {
+        self.with(|state| {
+            let there =
+                state.pipes.get_mut(id).is_some_and(|pipe| pipe.ending < Ending::Now && pipe.gone.is_none());
+            if there {
+                state.end(id, Ending::Now);
+            }
+            there
         })
     }
 
@@ -179,7 +268,17 @@ impl<P: Sends> Core<P> {
                 *message = Some(taken);
                 return Poll::Pending;
             }
-            match state.send(taken, Patience::Paced) {
+            let waits = state.pattern.waits();
+            // Types that do not wait give the engines one chance to make room, and then take what there is.
+            let patience = if waits || !waiting.yielded { Patience::Paced } else { Patience::None };
+            match state.send(taken, patience) {
+                Err((SendErrorKind::Full, refused)) if !waits && !waiting.yielded => {
+                    waiting.yielded = true;
+                    state.sends = 0;
+                    state.pipes.wakes.push(cx.waker().clone());
+                    *message = Some(refused);
+                    Poll::Pending
+                }
                 Err((SendErrorKind::Full, refused)) => {
                     *message = Some(refused);
                     state.senders.wait(&mut waiting.ticket, cx);
@@ -219,27 +318,41 @@ impl<P: Sends> Core<P> {
 }
 
 impl<P: Receives> Core<P> {
-    /// Gives back what the receiver has used up, and takes what has come since. Pending with nothing in `inbox`, in
+    /// Gives back what the receiver has used up, and takes what has come since: one message, for types that take
+    /// turns, else as much as there is, into `inbox`. Pending without any, in
     /// which case `cx`, if there is one, is woken by the next message.
     pub(crate) fn poll_refill(
         &self,
         inbox: &mut Inbox,
         cx: Option<&Context<'_>>,
-    ) -> Poll<Result<(), RecvError>> {
+    ) -> Poll<Result<Option<(PeerId, Message)>, RecvError>> {
         self.with(|state| {
+            if state.ending > Ending::No {
+                // `arrivals` stays set, so that nobody goes on with what is in their hands.
+                return Poll::Ready(Err(RecvError::Closed));
+            }
             self.arrivals.store(false, Ordering::Relaxed);
             while let Some(id) = inbox.next_spent() {
                 state.release(id);
             }
-            while let Some(id) = state.pattern.next() {
-                let Some(pipe) = state.pipes.get_mut(id) else { continue };
-                inbox.hold(id, |chunks| pipe.inbound.take(chunks));
-                state.let_read(id);
+            state.pattern.may_recv()?;
+            if P::IN_TURN {
+                if let Some(message) = state.take_in_turn() {
+                    return Poll::Ready(Ok(Some(message)));
+                }
+            } else {
+                while let Some(id) = state.pattern.next() {
+                    let Some(pipe) = state.pipes.get_mut(id) else { continue };
+                    inbox.hold(id, pipe.routing_id.clone(), |parcels| pipe.inbound.take(parcels));
+                    state.let_read(id);
+                    if state.conflate {
+                        // What the others have may be replaced by something newer before it is its turn.
+                        break;
+                    }
+                }
             }
             if !inbox.is_empty() {
-                Poll::Ready(Ok(()))
-            } else if state.ending > Ending::No {
-                Poll::Ready(Err(RecvError::Closed))
+                Poll::Ready(Ok(None))
             } else {
                 if let Some(cx) = cx {
                     state.receiver = Some(cx.waker().clone());
@@ -248,6 +361,17 @@ impl<P: Receives> Core<P> {
             }
         })
     }
+}
+
+/// The peer of a pipe and how full its queues are.
+fn info(id: PeerId, pipe: &Pipe) -> Option<PeerInfo> {
+    pipe.peer.clone().map(|peer| PeerInfo {
+        id,
+        queued: Queued { messages: pipe.out.messages(), bytes: pipe.out.bytes() },
+        received: Queued { messages: pipe.inbound.messages(), bytes: pipe.inbound.bytes() },
+        dropped: pipe.dropped,
+        ..peer
+    })
 }
 
 /// What a [`Ticket`] stands for.

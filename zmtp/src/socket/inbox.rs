@@ -5,8 +5,10 @@
 use std::collections::VecDeque;
 
 use crate::message::Message;
+use crate::pattern::Source;
 use crate::peer::PeerId;
-use crate::wire::Chunk;
+use crate::pipe::Parcel;
+use crate::routing_id::RoutingId;
 
 /// Messages in the receiver's hands.
 #[derive(Debug, Default)]
@@ -16,26 +18,30 @@ pub(crate) struct Inbox {
     /// Peers whose messages are used up, to be given back to the socket.
     spent: VecDeque<PeerId>,
     /// An empty list for the next peer, so that none is allocated.
-    list: VecDeque<Chunk>,
+    list: VecDeque<Parcel>,
 }
 
 #[derive(Debug)]
 struct Held {
     peer: PeerId,
-    chunk: Chunk,
-    more: VecDeque<Chunk>,
+    routing_id: Option<RoutingId>,
+    parcel: Parcel,
+    more: VecDeque<Parcel>,
 }
 
 impl Inbox {
-    /// Takes the next message; each peer gives one, then it is the next one's turn.
+    /// What `accept` makes of the next message; each peer gives one, then it is the next one's turn.
     #[inline]
-    pub(crate) fn next_message(&mut self) -> Option<Message> {
+    pub(crate) fn next<T>(&mut self, accept: impl FnOnce(Source<'_>, Message) -> T) -> Option<T> {
         let held = self.ring.front_mut()?;
-        let message = held.chunk.next_message();
-        if held.chunk.messages() == 0 || self.ring.len() > 1 {
+        let message = held.parcel.chunk.next_message()?;
+        let source =
+            Source { peer: held.peer, routing_id: held.routing_id.as_ref(), note: held.parcel.note.as_ref() };
+        let accepted = accept(source, message);
+        if held.parcel.chunk.messages() == 0 || self.ring.len() > 1 {
             self.end_turn();
         }
-        message
+        Some(accepted)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -54,24 +60,29 @@ impl Inbox {
     }
 
     /// Takes a peer into the round with the chunks that `take` puts into an empty list.
-    pub(crate) fn hold(&mut self, peer: PeerId, take: impl FnOnce(&mut VecDeque<Chunk>)) {
+    pub(crate) fn hold(
+        &mut self,
+        peer: PeerId,
+        routing_id: Option<RoutingId>,
+        take: impl FnOnce(&mut VecDeque<Parcel>),
+    ) {
         let mut more = std::mem::take(&mut self.list);
         take(&mut more);
-        let chunk = more.pop_front().unwrap_or_default();
-        self.ring.push_back(Held { peer, chunk, more });
+        let parcel = more.pop_front().unwrap_or_default();
+        self.ring.push_back(Held { peer, routing_id, parcel, more });
     }
 
     /// Another peer's turn; one whose messages are used up leaves the round.
     fn end_turn(&mut self) {
         let Some(held) = self.ring.front_mut() else { return };
-        if held.chunk.messages() == 0 {
+        if held.parcel.chunk.messages() == 0 {
             let Some(next) = held.more.pop_front() else {
                 let held = self.ring.pop_front();
                 self.spent.extend(held.as_ref().map(|held| held.peer));
                 self.list = held.map(|held| held.more).unwrap_or_default();
                 return;
             };
-            held.chunk = next;
+            held.parcel = next;
         }
         self.ring.rotate_left(1);
     }
@@ -80,10 +91,11 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Chunk;
 
-    fn chunk(text: &str) -> Chunk {
+    fn parcel(text: &str) -> Parcel {
         let wire: Vec<u8> = text.bytes().flat_map(|octet| [0, 1, octet]).collect();
-        Chunk::new([wire.into()].into(), text.len())
+        Chunk::new([wire.into()].into(), text.len()).into()
     }
 
     fn peer(index: u32) -> PeerId {
@@ -94,9 +106,9 @@ mod tests {
     fn peers_give_one_message_each_in_turn_and_are_given_back_when_used_up() {
         let mut inbox = Inbox::default();
         for (index, texts) in [&["aa", "a"][..], &["b"], &["cc"]].into_iter().enumerate() {
-            inbox.hold(peer(index as u32), |list| list.extend(texts.iter().map(|text| chunk(text))));
+            inbox.hold(peer(index as u32), None, |list| list.extend(texts.iter().map(|text| parcel(text))));
         }
-        let order: String = std::iter::from_fn(|| inbox.next_message())
+        let order: String = std::iter::from_fn(|| inbox.next(|_, message| message))
             .map(|message| char::from(message.first()[0]))
             .collect();
         assert_eq!(order, "abcaca");
@@ -106,3 +118,6 @@ mod tests {
         assert!(!inbox.has_spent());
     }
 }
+
+#[cfg(test)]
+mod fairness;

@@ -4,28 +4,61 @@ pub(crate) mod core;
 pub(crate) mod inbox;
 #[cfg(feature = "tokio")]
 mod net;
+mod owner;
 mod port;
+mod proxy;
+pub(crate) mod receiver;
+mod reqrep;
+mod router;
+mod shared;
+mod split;
 mod state;
 mod stream;
+mod topics;
 
 use std::future::poll_fn;
-use std::task::Poll;
 
 use self::core::{Core, SendTurn, Waiting};
 use self::inbox::Inbox;
+use self::owner::Owner;
+pub use self::proxy::{Passed, Proxied, Proxy, ProxyError, Statistics, Steers, proxy};
+use self::receiver::Receiver;
+pub use self::router::RouterEvent;
+pub use self::split::{RecvHalf, SendHalf};
+use self::stream::Slot;
+#[cfg(feature = "tokio")]
+use crate::error::Unsent;
 use crate::error::{RecvError, SendError, SendErrorKind};
 use crate::message::Message;
-use crate::monitor::Monitor;
 use crate::options::{Builder, Options};
-use crate::pattern::{Pattern, Pull, Push, Receives, Sends};
-use crate::peer::PeerInfo;
+use crate::pattern::{
+    Dealer, Pair, Pattern, Pub, Pull, Push, Receives, Rep, Req, Router, Sends, Splits, Sub, Xpub, Xsub,
+};
 use crate::pipe::{Encode, Form};
 use crate::sync::Arc;
 
+/// Asks, and waits for the answer; see [`Req`].
+pub type ReqSocket = Socket<Req>;
+/// Answers; see [`Rep`].
+pub type RepSocket = Socket<Rep>;
+/// Asks many and does not take turns; see [`Dealer`].
+pub type DealerSocket = Socket<Dealer>;
+/// Talks to each peer by name; see [`Router`].
+pub type RouterSocket = Socket<Router>;
+/// Publishes to whoever has subscribed; see [`Pub`].
+pub type PubSocket = Socket<Pub>;
+/// Subscribes to what is published; see [`Sub`].
+pub type SubSocket = Socket<Sub>;
+/// Publishes, and sees the subscriptions; see [`Xpub`].
+pub type XpubSocket = Socket<Xpub>;
+/// Subscribes by sending messages; see [`Xsub`].
+pub type XsubSocket = Socket<Xsub>;
 /// Hands out messages to [`PullSocket`]s by turns; see [`Push`].
 pub type PushSocket = Socket<Push>;
 /// Collects messages from [`PushSocket`]s; see [`Pull`].
 pub type PullSocket = Socket<Pull>;
+/// Talks to one peer alone; see [`Pair`].
+pub type PairSocket = Socket<Pair>;
 
 /// A socket: many peers behind one handle.
 ///
@@ -56,13 +89,9 @@ pub type PullSocket = Socket<Pull>;
 #[derive(Debug)]
 pub struct Socket<P: Pattern> {
     core: Arc<Core<P>>,
-    inbox: Inbox,
-    /// A message that [`Sink::start_send`](futures_sink::Sink::start_send) accepted and that has found no room yet.
-    slot: Option<Message>,
-    /// The place in the queue for room of the `Sink` half.
-    slot_turn: SendTurn,
-    #[cfg(feature = "tokio")]
-    net: net::Net,
+    receiver: Receiver<P>,
+    slot: Slot<P>,
+    owner: Arc<Owner<P>>,
 }
 
 impl<P: Pattern> Socket<P> {
@@ -76,155 +105,130 @@ impl<P: Pattern> Socket<P> {
         Builder::new()
     }
 
-    pub(crate) fn from_options(options: Options) -> Self {
+    pub(crate) fn from_options(options: Options, own: &P::Options) -> Self {
+        let core = Arc::new(Core::new(options, own));
+        let intake = core.ask(|pattern: &mut P, _| pattern.intake(own));
         Self {
-            core: Arc::new(Core::new(options)),
-            inbox: Inbox::default(),
-            slot: None,
-            slot_turn: SendTurn::default(),
-            #[cfg(feature = "tokio")]
-            net: net::Net::default(),
+            receiver: Receiver { inbox: Inbox::default(), intake },
+            slot: Slot::new(&core),
+            owner: Arc::new(Owner::new(Arc::clone(&core))),
+            core,
         }
     }
 
-    /// Watches connections come, fail and go, from now on.
-    pub fn monitor(&self) -> Monitor {
-        self.core.monitor()
-    }
-
-    /// Who is there: every peer whose handshake is done, and how full its queues are.
+    /// Closes the socket: no more sending, receiving, accepting. Waits until what is queued has gone out, at most
+    /// for the linger time and a second.
     ///
-    /// A peer leaves this list when its connection ends. What it had sent by then is still received.
-    pub fn peers(&self) -> Vec<PeerInfo> {
-        self.core.peers()
-    }
-
-    /// How many peers there are.
-    pub fn peer_count(&self) -> usize {
-        self.core.peer_count()
-    }
-
-    /// Waits until at least `n` peers are there: their handshake is done and messages are routed to them. Combine
-    /// it with `tokio::time::timeout` to bound the wait.
+    /// # Errors
+    /// [`Unsent`]: how much was discarded because nobody took it in time, or because its peer went away.
     ///
     /// # Cancel safety
-    /// If you drop the future, nothing has happened.
-    pub async fn wait_for_peers(&self, n: usize) {
-        let mut turn = Turn { core: &*self.core, whence: Waiting::ForPeers, turn: SendTurn::default() };
-        poll_fn(|cx| self.core.poll_peers(n, &mut turn.turn.ticket, cx)).await;
+    /// If you drop the future, the lingering goes on in the background.
+    #[cfg(feature = "tokio")]
+    pub async fn close(mut self) -> Result<(), Unsent> {
+        // What the Sink half accepted and was never flushed.
+        let slot = self.slot.take();
+        let mut unsent = self.owner.close().await;
+        unsent.messages += usize::from(slot.is_some());
+        unsent.bytes += slot.map_or(0, |message| message.byte_len());
+        unsent.into_result()
     }
 }
 
-impl<P: Sends> Socket<P> {
-    /// Queues a message for the next peer in turn that has room, and waits while there is none.
-    ///
-    /// `Ok` means queued, not delivered. A message queued for a peer that was *dialled* is kept when the connection
-    /// breaks and goes out after reconnection; one for a peer that was *accepted* is lost with its connection
-    /// (R30-PUSH-09). What a broken connection had taken and not passed on is lost in both cases: ZMTP has no
-    /// acknowledgements.
-    ///
-    /// # Errors
-    /// [`SendErrorKind::Closed`], with the message inside.
-    ///
-    /// # Cancel safety
-    /// If you drop the future, the message was not sent, and is dropped with it. [`writable`](Self::writable) and
-    /// [`try_send`](Self::try_send) let you keep it.
-    #[inline]
-    pub fn send(&self, message: impl Encode) -> impl Future<Output = Result<(), SendError>> + Send {
-        // Here and in `recv`: one plain future instead of an async function around one. A message is handled in
-        // less time than a second layer costs.
-        let mut message = Some(message.form());
-        let mut turn = Turn { core: &*self.core, whence: Waiting::ForRoom, turn: SendTurn::default() };
-        poll_fn(move |cx| turn.core.poll_send(&mut message, &mut turn.turn, cx).map_err(refused))
-    }
+macro_rules! sends {
+    ($($handle:ident: $bound:ident;)*) => {$(
+        impl<P: $bound> $handle<P> {
+            /// Queues a message, and waits while it finds no room.
+            ///
+            /// Which peer it is for depends on the type: the next in turn that has room (PUSH, DEALER, REQ), the only one
+            /// (PAIR), the one named by the first frame (ROUTER), who asked (REP), all who want it (PUB, XPUB, XSUB). The last
+            /// five never wait for a peer, but drop the message for one that has no room: see [`drops`](Self::drops). They
+            /// only let the engines run once, so that a loop of sends does not drop for peers that keep up.
+            ///
+            /// `Ok` means queued, not delivered. A message queued for a peer that was *dialled* is kept when the connection
+            /// breaks and goes out after reconnection; one for a peer that was *accepted* is lost with its connection
+            /// (R30-PUSH-09). What a broken connection had taken and not passed on is lost in both cases: ZMTP has no
+            /// acknowledgements.
+            ///
+            /// # Errors
+            /// [`SendErrorKind::Closed`]; [`SendErrorKind::OutOfTurn`] on REQ and REP; [`SendErrorKind::Unroutable`] on a
+            /// [mandatory](Builder::mandatory) ROUTER. The message is inside.
+            ///
+            /// # Cancel safety
+            /// If you drop the future, the message was not sent, and is dropped with it. [`writable`](Self::writable) and
+            /// [`try_send`](Self::try_send) let you keep it.
+            #[inline]
+            pub fn send(&self, message: impl Encode) -> impl Future<Output = Result<(), SendError>> + Send {
+                // Here and in `recv`: one plain future instead of an async function around one. A message is handled
+                // in less time than a second layer costs.
+                let mut message = Some(message.form());
+                let mut turn = Turn { core: &*self.core, whence: Waiting::ForRoom, turn: SendTurn::default() };
+                poll_fn(move |cx| turn.core.poll_send(&mut message, &mut turn.turn, cx).map_err(refused))
+            }
 
-    /// Queues a message if some peer has room now.
-    ///
-    /// # Errors
-    /// [`SendErrorKind::Full`] when nobody has room or there is no peer, [`SendErrorKind::Closed`] after closing;
-    /// both with the message inside.
-    pub fn try_send(&self, message: impl Encode) -> Result<(), SendError> {
-        self.core.try_send(message.form()).map_err(refused)
-    }
+            /// Queues a message if it finds room now.
+            ///
+            /// # Errors
+            /// [`SendErrorKind::Full`] where [`send`](Self::send) would wait: nobody has room or there is no peer; else the
+            /// same as `send`. The message is inside.
+            pub fn try_send(&self, message: impl Encode) -> Result<(), SendError> {
+                self.core.try_send(message.form()).map_err(refused)
+            }
 
-    /// Waits until [`try_send`](Self::try_send) would find room. Another task may take it first.
-    ///
-    /// # Errors
-    /// [`SendErrorKind::Closed`].
-    ///
-    /// # Cancel safety
-    /// If you drop the future, nothing has happened.
-    pub async fn writable(&self) -> Result<(), SendErrorKind> {
-        let mut turn = Turn { core: &*self.core, whence: Waiting::ForRoom, turn: SendTurn::default() };
-        poll_fn(|cx| self.core.poll_writable(&mut turn.turn.ticket, cx)).await
-    }
+            /// Waits until [`try_send`](Self::try_send) would find room. Another task may take it first.
+            ///
+            /// # Errors
+            /// [`SendErrorKind::Closed`].
+            ///
+            /// # Cancel safety
+            /// If you drop the future, nothing has happened.
+            pub async fn writable(&self) -> Result<(), SendErrorKind> {
+                let mut turn = Turn { core: &*self.core, whence: Waiting::ForRoom, turn: SendTurn::default() };
+                poll_fn(|cx| self.core.poll_writable(&mut turn.turn.ticket, cx)).await
+            }
+        }
+    )*};
 }
 
-impl<P: Receives> Socket<P> {
-    /// Receives the next message; peers that have some give one each in turn.
-    ///
-    /// # Errors
-    /// [`RecvError::Closed`].
-    ///
-    /// # Cancel safety
-    /// If you drop the future, no message was taken. `tokio::time::timeout(d, socket.recv())` is the time-out.
-    #[inline]
-    pub fn recv(&mut self) -> impl Future<Output = Result<Message, RecvError>> + Send {
-        poll_fn(move |cx| match self.next_held() {
-            Some(message) => Poll::Ready(Ok(message)),
-            None => self.poll_recv(Some(cx)),
-        })
-    }
+sends! {
+    Socket: Sends;
+    SendHalf: Splits;
+}
 
-    /// Receives a message if one is there.
-    ///
-    /// # Errors
-    /// [`RecvError::Empty`] when there is none now, [`RecvError::Closed`] after closing.
-    pub fn try_recv(&mut self) -> Result<Message, RecvError> {
-        if let Some(message) = self.next_held() {
-            return Ok(message);
-        }
-        match self.poll_recv(None) {
-            Poll::Ready(result) => result,
-            Poll::Pending => Err(RecvError::Empty),
-        }
-    }
-
-    /// The next message that is in our hands already, unless a peer that is not in the round may have something.
-    #[inline]
-    fn next_held(&mut self) -> Option<Message> {
-        if self.core.has_arrivals() || self.inbox.has_spent() { None } else { self.inbox.next_message() }
-    }
-
-    #[cold]
-    fn poll_recv(&mut self, cx: Option<&std::task::Context<'_>>) -> Poll<Result<Message, RecvError>> {
-        loop {
-            match self.core.poll_refill(&mut self.inbox, cx) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return Poll::Pending,
+macro_rules! receives {
+    ($($handle:ident: $bound:ident;)*) => {$(
+        impl<P: $bound> $handle<P> {
+            /// Receives the next message; peers that have some give one each in turn.
+            ///
+            /// # Errors
+            /// [`RecvError::Closed`]; [`RecvError::OutOfTurn`] on REQ and REP.
+            ///
+            /// # Cancel safety
+            /// If you drop the future, no message was taken. `tokio::time::timeout(d, socket.recv())` is the time-out.
+            #[inline]
+            pub fn recv(&mut self) -> impl Future<Output = Result<Message, RecvError>> + Send {
+                poll_fn(move |cx| self.receiver.poll_next(&self.core, Some(cx), P::accept))
             }
-            if let Some(message) = self.inbox.next_message() {
-                return Poll::Ready(Ok(message));
+
+            /// Receives a message if one is there.
+            ///
+            /// # Errors
+            /// [`RecvError::Empty`] when there is none now, else the same as [`recv`](Self::recv).
+            pub fn try_recv(&mut self) -> Result<Message, RecvError> {
+                self.receiver.try_next(&self.core)
             }
         }
-    }
+    )*};
+}
+
+receives! {
+    Socket: Receives;
+    RecvHalf: Splits;
 }
 
 impl<P: Pattern> Default for Socket<P> {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl<P: Pattern> Drop for Socket<P> {
-    fn drop(&mut self) {
-        self.core.leave(Waiting::ForRoom, &mut self.slot_turn.ticket);
-        self.core.close();
-        #[cfg(feature = "tokio")]
-        self.net.close(&self.core);
-        #[cfg(not(feature = "tokio"))]
-        self.core.end_monitors();
     }
 }
 
@@ -249,11 +253,13 @@ fn refused<F: Form>((kind, message): (SendErrorKind, F)) -> SendError {
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
+    use std::task::Context;
 
     use super::*;
     use crate::monitor::Cause;
+    use crate::pattern::Receiving;
     use crate::peer::PeerId;
-    use crate::pipe::{Batch, Origin, Port};
+    use crate::pipe::{Batch, Delivery, Join, Origin, Port};
     use crate::wire::{Chunk, Metadata, Remote, Version};
 
     fn join(pull: &PullSocket) -> PeerId {
@@ -261,12 +267,16 @@ mod tests {
         let metadata = Metadata::default();
         let remote =
             Remote { version: Version::V3_1, socket_type: None, identity: metadata.identity(), metadata };
-        pull.core.join(None, &origin, &remote, None, &|| true).unwrap()
+        match pull.core.join(None, &origin, &remote, None, &|| true) {
+            Join::Yes(id) => id,
+            refused => panic!("{refused:?}"),
+        }
     }
 
     fn deliver(pull: &PullSocket, peer: PeerId, text: &str) {
         let wire: Vec<u8> = text.bytes().flat_map(|octet| [0, 1, octet]).collect();
-        pull.core.deliver(peer, Chunk::new(VecDeque::from([wire.into()]), text.len()));
+        let chunk = Chunk::new(VecDeque::from([wire.into()]), text.len());
+        pull.core.deliver(peer, Delivery::Messages(chunk)).unwrap();
     }
 
     fn received(pull: &mut PullSocket) -> String {
@@ -312,7 +322,9 @@ mod tests {
         let peer = join(&pull);
         let waker = Arc::new(Woken::default());
         let ours = waker.clone().into();
-        assert!(pull.poll_recv(Some(&std::task::Context::from_waker(&ours))).is_pending());
+        assert!(
+            pull.receiver.poll_next(&pull.core, Some(&Context::from_waker(&ours)), Pull::accept).is_pending()
+        );
         assert_eq!(pull.try_recv(), Err(RecvError::Empty));
         deliver(&pull, peer, "a");
         assert!(waker.0.load(std::sync::atomic::Ordering::Relaxed));

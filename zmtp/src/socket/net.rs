@@ -1,7 +1,9 @@
-//! The methods that start tasks: bind, connect, attach, and closing with a linger time.
+//! What starts tasks: bind, connect, attach, and closing with a linger time. What users see of it is in `shared`.
 
 use std::future::poll_fn;
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -11,15 +13,22 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::core::{Core, Waiting};
-use super::{SendTurn, Socket, Turn};
+use super::owner::Owner;
+use super::{SendTurn, Turn};
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::engine::{Settings, listener, session};
 use crate::error::{BindError, ConnectError, Unsent};
+use crate::monitor::Event;
 use crate::pattern::Pattern;
 use crate::peer::PeerId;
-use crate::pipe::{Origin, Port};
+use crate::pipe::{Ending, Origin, Pipe, Port};
+use crate::routing_id::RoutingId;
 use crate::sync::{Mutex, lock};
-use crate::transport::{inproc, tcp};
+#[cfg(unix)]
+use crate::transport::ipc;
+#[cfg(not(unix))]
+use crate::transport::unsupported;
+use crate::transport::{Accept, Dial, inproc, tcp};
 
 /// What a socket has started.
 #[derive(Debug, Default)]
@@ -30,47 +39,30 @@ pub(super) struct Net {
     stop: CancellationToken,
     /// The runtime to linger on, once there was one.
     runtime: Mutex<Option<Handle>>,
+    /// Held while a `connect` looks whether there was one before it.
+    opening: Mutex<()>,
+    /// Whether `disconnect` has ended anything.
+    has_left: Arc<AtomicBool>,
     /// Everything that was spawned: when all have ended, all ports and connections are closed.
     tasks: TaskTracker,
 }
 
-impl<P: Pattern> Socket<P> {
-    /// Accepts peers at an endpoint, and returns it with the real address and port.
-    ///
-    /// # Errors
-    /// [`BindError::Endpoint`] for an endpoint that makes no sense, [`BindError::Io`] when the system refuses: the
-    /// port is taken, the address is not this machine's, the name does not resolve.
-    ///
-    /// # Cancel safety
-    /// If you drop the future, nothing is bound.
-    pub async fn bind<E>(&self, at: E) -> Result<Endpoint, BindError>
+impl<P: Pattern> Owner<P> {
+    pub(super) async fn bind<E>(&self, at: E) -> Result<Endpoint, BindError>
     where
         E: TryInto<Endpoint>,
         EndpointError: From<E::Error>,
     {
         let endpoint = at.try_into().map_err(EndpointError::from)?;
+        endpoint.check_bind()?;
         let runtime = Handle::try_current().map_err(|_| BindError::NoRuntime)?;
         let stop = self.net.stop.child_token();
-        let port: Arc<dyn Port> = Arc::clone(&self.core) as _;
-        let settings = Settings::new::<P>(&self.core.options);
-        let failed = |source| BindError::Io { endpoint: endpoint.clone(), source };
-        let bound = match &endpoint {
-            Endpoint::Tcp { host, port: number } => {
-                let (listener, bound) = tcp::listen(host, *number).await.map_err(failed)?;
-                let tasks = self.net.tasks.clone();
-                self.net.tasks.spawn(listener::run(
-                    listener,
-                    bound.clone(),
-                    port,
-                    settings,
-                    stop.clone(),
-                    tasks,
-                ));
-                bound
-            }
-            Endpoint::Inproc { name } => {
-                inproc::bind(name, port, settings, stop.clone(), &self.net.tasks).map_err(failed)?;
-                endpoint
+        let bound = match self.listen(&endpoint, &stop).await {
+            Ok(bound) => bound,
+            Err(source) => {
+                let error = Arc::new(again(&source));
+                self.core.report(Event::BindFailed { endpoint: endpoint.clone(), error });
+                return Err(BindError::Io { endpoint, source });
             }
         };
         lock(&self.net.runtime).get_or_insert(runtime);
@@ -78,50 +70,110 @@ impl<P: Pattern> Socket<P> {
         Ok(bound)
     }
 
-    /// Dials an endpoint in the background, and again whenever the connection is lost, until
-    /// [`disconnect`](Self::disconnect). Returns at once: messages can be sent from this moment and wait for the
-    /// peer.
-    ///
-    /// An `inproc://` name is joined once, now or when somebody binds it; when the binder closes, that connection is
-    /// over for good and what was queued for it is discarded.
-    ///
-    /// Dialling stops for good when the peer cannot be talked to: it sent ERROR, or is of another mechanism or
-    /// socket type. [`monitor`](Self::monitor) then shows `HandshakeFailed` with `retry: false`.
-    ///
-    /// # Errors
-    /// [`ConnectError::Endpoint`] for an endpoint that makes no sense or cannot be dialled.
-    pub fn connect<E>(&self, to: E) -> Result<(), ConnectError>
+    async fn listen(&self, endpoint: &Endpoint, stop: &CancellationToken) -> io::Result<Endpoint> {
+        let options = &self.core.options;
+        let backlog = i32::try_from(options.backlog).unwrap_or(i32::MAX);
+        match endpoint {
+            Endpoint::Tcp { host, port, .. } => {
+                let (listener, bound) = tcp::listen(host, *port, &options.tcp, backlog).await?;
+                Ok(self.accept(listener, bound, stop))
+            }
+            #[cfg(unix)]
+            Endpoint::Ipc { path } => {
+                let (listener, bound) = ipc::listen(path, &options.ipc, backlog).await?;
+                Ok(self.accept(listener, bound, stop))
+            }
+            #[cfg(not(unix))]
+            Endpoint::Ipc { .. } => Err(unsupported(NO_IPC)),
+            Endpoint::Inproc { name } => {
+                let port: Arc<dyn Port> = Arc::clone(&self.core) as _;
+                inproc::bind(name, port, Settings::new::<P>(options), stop.clone(), &self.net.tasks)?;
+                Ok(endpoint.clone())
+            }
+        }
+    }
+
+    fn accept<A: Accept + 'static>(
+        &self,
+        listener: A,
+        bound: Endpoint,
+        stop: &CancellationToken,
+    ) -> Endpoint {
+        let port: Arc<dyn Port> = Arc::clone(&self.core) as _;
+        let settings = Settings::new::<P>(&self.core.options);
+        let tasks = self.net.tasks.clone();
+        self.net.tasks.spawn(listener::run(listener, bound.clone(), port, settings, stop.clone(), tasks));
+        bound
+    }
+
+    pub(super) fn connect<E>(&self, to: E, name: Option<&RoutingId>) -> Result<(), ConnectError>
     where
         E: TryInto<Endpoint>,
         EndpointError: From<E::Error>,
     {
         let endpoint = to.try_into().map_err(EndpointError::from)?;
-        if endpoint.is_wildcard() {
-            return Err(EndpointError::wildcard(&endpoint).into());
-        }
+        endpoint.check_connect()?;
         let runtime = Handle::try_current().map_err(|_| ConnectError::NoRuntime)?;
-        let port: Arc<dyn Port> = Arc::clone(&self.core) as _;
-        let settings = Settings::new::<P>(&self.core.options);
-        let origin = Origin { endpoint: endpoint.clone(), accepted: false };
-        let Some(id) = port.open(origin.clone()) else { return Ok(()) };
-        match endpoint {
-            Endpoint::Tcp { host, port: number } => {
-                self.net.tasks.spawn(session::run(host, number, origin, id, port, settings));
+        let missing = |source| ConnectError::Unsupported { endpoint: endpoint.clone(), source };
+        match &endpoint {
+            Endpoint::Tcp { host, port, source } => {
+                let options = self.core.options.tcp.clone();
+                let dialer = tcp::Dialer::new(host, *port, source.as_ref(), options).map_err(missing)?;
+                self.dial(dialer, &endpoint, name)?;
             }
-            Endpoint::Inproc { name } => {
-                self.net.tasks.spawn(inproc::connect(name, origin, id, port, settings));
+            #[cfg(unix)]
+            Endpoint::Ipc { path } => {
+                let dialer = ipc::Dialer::new(path.clone()).map_err(missing)?;
+                self.dial(dialer, &endpoint, name)?;
+            }
+            #[cfg(not(unix))]
+            Endpoint::Ipc { .. } => return Err(missing(unsupported(NO_IPC))),
+            Endpoint::Inproc { name: at } => {
+                if let Some((origin, id)) = self.open(&endpoint, name)? {
+                    let port: Arc<dyn Port> = Arc::clone(&self.core) as _;
+                    let settings = Settings::new::<P>(&self.core.options);
+                    self.net.tasks.spawn(inproc::connect(at.clone(), origin, id, port, settings));
+                }
             }
         }
         lock(&self.net.runtime).get_or_insert(runtime);
         Ok(())
     }
 
-    /// Serves a byte stream that is connected already, as if it had been accepted at `endpoint`: TLS, a Unix
-    /// socket, the end of a `tokio::io::duplex`. The other side may be in either role.
-    ///
-    /// # Errors
-    /// [`ConnectError::Endpoint`] for an endpoint that makes no sense.
-    pub fn attach<S, E>(&self, io: S, endpoint: E) -> Result<(), ConnectError>
+    fn dial<D: Dial + 'static>(
+        &self,
+        dialer: D,
+        endpoint: &Endpoint,
+        name: Option<&RoutingId>,
+    ) -> Result<(), ConnectError> {
+        let Some((origin, id)) = self.open(endpoint, name)? else { return Ok(()) };
+        let port: Arc<dyn Port> = Arc::clone(&self.core) as _;
+        let settings = Settings::new::<P>(&self.core.options);
+        let has_left = Arc::clone(&self.net.has_left);
+        self.net.tasks.spawn(session::run(dialer, origin, id, port, settings, has_left));
+        Ok(())
+    }
+
+    /// A pipe for a peer that is to be dialled, unless the socket is closing, or is of a kind that connects to an
+    /// endpoint once and has done so.
+    fn open(
+        &self,
+        endpoint: &Endpoint,
+        name: Option<&RoutingId>,
+    ) -> Result<Option<(Origin, PeerId)>, ConnectError> {
+        let origin = Origin { endpoint: endpoint.clone(), accepted: false };
+        let _one_at_a_time = lock(&self.net.opening);
+        let is_same = |pipe: &Pipe| pipe.origin == origin && pipe.ending == Ending::No && pipe.gone.is_none();
+        if P::TYPE.connects_once()
+            && self.core.with(|state| state.pipes.iter().any(|(_, pipe)| is_same(pipe)))
+        {
+            return Ok(None);
+        }
+        let opened = self.core.open(&origin, name).map_err(ConnectError::RoutingIdTaken)?;
+        Ok(opened.map(|id| (origin, id)))
+    }
+
+    pub(super) fn attach<S, E>(&self, io: S, endpoint: E) -> Result<(), ConnectError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         E: TryInto<Endpoint>,
@@ -137,50 +189,36 @@ impl<P: Pattern> Socket<P> {
         Ok(())
     }
 
-    /// Stops accepting at an endpoint, and closes what was accepted there; what is queued for those peers goes out
-    /// first, within the linger time. False if it is not bound there: what counts is the endpoint that
-    /// [`bind`](Self::bind) returned. The port is free again when the monitor shows `Closed`.
-    pub fn unbind(&self, at: &Endpoint) -> bool {
-        let stopped: Vec<_> = lock(&self.net.bound).extract_if(.., |(endpoint, _)| endpoint == at).collect();
+    pub(super) fn unbind<E: TryInto<Endpoint>>(&self, at: E) -> bool {
+        let Ok(at) = at.try_into() else { return false };
+        let stopped: Vec<_> = lock(&self.net.bound).extract_if(.., |(endpoint, _)| *endpoint == at).collect();
         stopped.iter().for_each(|(_, stop)| stop.cancel());
-        let ended = self.core.end_endpoint(at, true);
+        let ended = self.core.end_endpoint(&at, true);
         self.linger(ended);
         !stopped.is_empty()
     }
 
-    /// Stops dialling an endpoint, and closes the connection; what is queued for that peer goes out first, within
-    /// the linger time. False if it was not connected there.
-    pub fn disconnect(&self, from: &Endpoint) -> bool {
-        let ended = self.core.end_endpoint(from, false);
+    pub(super) fn disconnect<E: TryInto<Endpoint>>(&self, from: E) -> bool {
+        let Ok(from) = from.try_into() else { return false };
+        let ended = self.core.end_endpoint(&from, false);
+        if !ended.is_empty() {
+            self.net.has_left.store(true, Ordering::Relaxed);
+        }
         self.linger(ended.clone());
         !ended.is_empty()
     }
 
-    /// Closes the socket: no more sending, receiving, accepting. Waits until what is queued has gone out, at most
-    /// for the linger time and a second.
-    ///
-    /// # Errors
-    /// [`Unsent`]: how much was discarded because nobody took it in time, or because its peer went away.
-    ///
-    /// # Cancel safety
-    /// If you drop the future, the lingering goes on in the background.
-    pub async fn close(mut self) -> Result<(), Unsent> {
-        // What the Sink half accepted and was never flushed.
-        let slot = self.slot.take();
-        let (core, tasks) = (Arc::clone(&self.core), self.net.tasks.clone());
-        drop(self);
-        linger(&core, &tasks).await;
-        let mut unsent = core.unsent();
-        unsent.messages += usize::from(slot.is_some());
-        unsent.bytes += slot.map_or(0, |message| message.byte_len());
-        if unsent.messages == 0 { Ok(()) } else { Err(unsent) }
+    pub(super) async fn close(&self) -> Unsent {
+        self.shut();
+        linger(&self.core, &self.net.tasks).await;
+        self.core.unsent()
     }
 
     /// Ends these pipes when the linger time is over.
     fn linger(&self, ids: Vec<PeerId>) {
         let runtime = lock(&self.net.runtime);
         if let (Some(runtime), false) = (&*runtime, ids.is_empty()) {
-            let (core, linger) = (Arc::downgrade(&self.core), self.core.options.linger);
+            let (core, linger) = (Arc::downgrade(&self.core), self.core.linger());
             runtime.spawn(async move {
                 tokio::time::sleep(linger).await;
                 if let Some(core) = core.upgrade() {
@@ -193,7 +231,7 @@ impl<P: Pattern> Socket<P> {
 
 impl Net {
     /// Stops the listeners and lets the closed socket linger in the background.
-    pub(super) fn close<P: Pattern>(&mut self, core: &Arc<Core<P>>) {
+    pub(super) fn close<P: Pattern>(&self, core: &Arc<Core<P>>) {
         self.stop.cancel();
         match lock(&self.runtime).take() {
             Some(runtime) => {
@@ -211,7 +249,7 @@ async fn linger<P: Pattern>(core: &Core<P>, tasks: &TaskTracker) {
         let mut turn = Turn { core, whence: Waiting::ForPeers, turn: SendTurn::default() };
         timeout(limit, poll_fn(|cx| core.poll_drained(&mut turn.turn.ticket, cx))).await.is_ok()
     };
-    let in_time = drained(core.options.linger).await;
+    let in_time = drained(core.linger()).await;
     let grace = Instant::now() + GRACE;
     if !in_time {
         core.abort();
@@ -221,6 +259,17 @@ async fn linger<P: Pattern>(core: &Core<P>, tasks: &TaskTracker) {
     let _ = timeout_at(grace, tasks.wait()).await;
     core.end_monitors();
 }
+
+/// The same error once more.
+fn again(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
+}
+
+#[cfg(not(unix))]
+const NO_IPC: &str = "there are no Unix domain sockets";
 
 /// How long engines may take to notice that they are to end at once.
 const GRACE: Duration = Duration::from_secs(1);

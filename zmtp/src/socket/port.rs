@@ -1,21 +1,16 @@
 //! The socket as its engines see it.
 
-use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
 
 use super::core::Core;
 use crate::monitor::{Cause, Event};
 use crate::pattern::Pattern;
 use crate::peer::{PeerId, PeerInfo, Queued};
-use crate::pipe::{Batch, Ending, Origin, Outbound, Patience, Port, Taken};
+use crate::pipe::{Batch, Delivery, Ending, Join, Origin, Outbound, Patience, Port, Taken};
 use crate::sync::lock;
-use crate::wire::{Chunk, Remote};
+use crate::wire::{self, Remote};
 
 impl<P: Pattern> Port for Core<P> {
-    fn open(&self, origin: Origin) -> Option<PeerId> {
-        self.with(|state| (state.ending == Ending::No).then(|| state.open(origin)))
-    }
-
     fn join(
         &self,
         id: Option<PeerId>,
@@ -23,12 +18,12 @@ impl<P: Pattern> Port for Core<P> {
         remote: &Remote,
         address: Option<String>,
         wanted: &dyn Fn() -> bool,
-    ) -> Option<PeerId> {
-        let peer = self.with(|state| {
+    ) -> Join {
+        let joined = self.with(|state| {
             let id = match id {
                 Some(id) => id,
                 None if state.ending > Ending::No || !wanted() => return None,
-                None => state.open(origin.clone()),
+                None => state.pipes.insert(origin.clone()),
             };
             let pipe = state.pipes.get_mut(id)?;
             if pipe.ending == Ending::Now || pipe.gone.is_some() {
@@ -37,21 +32,33 @@ impl<P: Pattern> Port for Core<P> {
             let peer = PeerInfo {
                 id,
                 endpoint: origin.endpoint.clone(),
-                address,
+                address: address.clone(),
                 socket_type: remote.socket_type,
                 identity: remote.identity.clone(),
+                routing_id: None,
+                metadata: remote.metadata.clone(),
                 version: remote.version,
                 queued: Queued::default(),
                 received: Queued::default(),
+                dropped: 0,
             };
-            pipe.peer = Some(peer.clone());
-            state.peers += 1;
-            state.wake_watchers();
-            Some(peer)
-        })?;
-        let id = peer.id;
-        self.report(Event::HandshakeSucceeded { endpoint: peer.endpoint.clone(), peer });
-        Some(id)
+            Some(state.join(id, peer))
+        });
+        let endpoint = origin.endpoint.clone();
+        match joined {
+            None => Join::Over,
+            Some(Ok(peer)) => {
+                let id = peer.id;
+                self.report(Event::HandshakeSucceeded { endpoint, peer });
+                Join::Yes(id)
+            }
+            Some(Err(refusal)) => {
+                let cause = Cause::Refused(refusal);
+                let retry = !origin.accepted;
+                self.report(Event::HandshakeFailed { endpoint, address, cause, retry });
+                Join::NotNow
+            }
+        }
     }
 
     fn take(&self, id: PeerId, batch: &mut Batch, limit: usize, cx: &Context<'_>) -> Taken {
@@ -62,7 +69,7 @@ impl<P: Pattern> Port for Core<P> {
             state.pipes.take(id, batch, limit);
             let Some(pipe) = state.pipes.get_mut(id) else { return Taken::EndNow };
             pipe.out.flowing = true;
-            if !batch.is_empty() {
+            if !batch.is_idle() {
                 state.sends = 0;
                 state.offer(id, Outbound::is_relieved);
                 return Taken::Some;
@@ -103,23 +110,14 @@ impl<P: Pattern> Port for Core<P> {
         })
     }
 
-    fn deliver(&self, id: PeerId, chunk: Chunk) -> usize {
+    fn deliver(&self, id: PeerId, delivery: Delivery) -> Result<usize, wire::Error> {
+        let is_subscription = matches!(delivery, Delivery::Subscription(_));
         self.with(|state| {
-            let Some(pipe) = state.pipes.get_mut(id).filter(|pipe| pipe.ending == Ending::No) else {
-                return 0;
-            };
-            if !P::RECEIVES {
-                // Messages against the direction of the pattern are read and dropped.
-                return pipe.inbound.room();
+            let delivered = state.deliver(id, delivery);
+            if is_subscription || P::TYPE.publishes() {
+                state.wake_watchers();
             }
-            let is_new = pipe.inbound.deliver(chunk);
-            let room = pipe.inbound.room();
-            if is_new {
-                state.pattern.readable(id);
-                self.arrivals.store(true, Ordering::Relaxed);
-                state.pipes.wakes.extend(state.receiver.take());
-            }
-            room
+            delivered
         })
     }
 
@@ -138,11 +136,9 @@ impl<P: Pattern> Port for Core<P> {
             let pipe = state.pipes.get_mut(id)?;
             pipe.out.restore(left);
             pipe.out.flowing = false;
-            let peer = state.unjoin(id)?;
+            pipe.forget_announced();
             state.offer(id, |out| out.has_room(Patience::Paced));
-            let discarded = if comes_back { 0 } else { state.remove(id) };
-            state.wake_watchers();
-            Some((peer, discarded))
+            state.part(id, &cause, comes_back)
         });
         if let Some((peer, discarded)) = parted {
             self.report(Event::Disconnected { endpoint: peer.endpoint.clone(), peer, cause, discarded });
@@ -164,3 +160,6 @@ impl<P: Pattern> Port for Core<P> {
         wakes.into_iter().for_each(Waker::wake);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,19 @@
 //! What is under a socket's lock, and the steps that several of its callers share.
 
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use crate::error::{SendErrorKind, Unsent};
-use crate::options::Marks;
-use crate::pattern::{Pattern, Sends};
+use crate::message::Message;
+use crate::monitor::{Cause, Refusal};
+use crate::options::Options;
+use crate::pattern::{Pattern, Receives, Sends};
 use crate::peer::{PeerId, PeerInfo};
-use crate::pipe::{Ending, Form, Origin, Outbound, Patience, Pipes, Ticket, Waiters};
+use crate::pipe::{Delivery, Ending, Form, Outbound, Parcel, Patience, Pipes, Ticket, Waiters, Wish};
+use crate::sync::Arc;
+use crate::sync::atomic::AtomicBool;
+use crate::wire;
 
 /// The pattern, its pipes, and who sleeps. Wakers that fall due go to `pipes.wakes`.
 #[derive(Debug)]
@@ -29,12 +36,20 @@ pub(super) struct State<P> {
     /// How many they may hold: as many as one peer who is there.
     pub(super) gone_mark: usize,
     pub(super) sends: u32,
+    pub(super) linger: Duration,
+    /// Only peers whose connection is up are given messages.
+    pub(super) immediate: bool,
+    /// Pipes hold one message.
+    pub(super) conflate: bool,
+    /// Some peer has joined the fair queue since the receiver last looked.
+    arrivals: Arc<AtomicBool>,
 }
 
 impl<P: Pattern> State<P> {
-    pub(super) fn new(marks: Marks) -> Self {
+    pub(super) fn new(pattern: P, options: &Options, arrivals: Arc<AtomicBool>) -> Self {
+        let marks = options.marks;
         Self {
-            pattern: P::default(),
+            pattern,
             pipes: Pipes::new(marks),
             senders: Waiters::default(),
             receiver: None,
@@ -45,6 +60,10 @@ impl<P: Pattern> State<P> {
             gone_bytes: 0,
             gone_mark: marks.recv_bytes,
             sends: 0,
+            linger: options.linger,
+            immediate: options.immediate,
+            conflate: marks.conflate,
+            arrivals,
         }
     }
 }
@@ -55,10 +74,40 @@ impl<P: Sends> State<P> {
         if self.ending > Ending::No {
             return Err((SendErrorKind::Closed, message));
         }
+        if let Err(kind) = self.pattern.may_send() {
+            return Err((kind, message));
+        }
+        while let Some(id) = self.pattern.forget() {
+            self.forget(id);
+        }
         self.sends = self.sends.wrapping_add(1);
-        self.pattern
-            .send(&mut self.pipes, message, patience)
-            .map_err(|message| (SendErrorKind::Full, message))
+        let result = self.pattern.send(&mut self.pipes, message, patience);
+        if !self.pipes.wishes.is_empty() {
+            self.grant();
+        }
+        result
+    }
+}
+
+impl<P: Receives> State<P> {
+    /// Takes the next message that means something, for types that receive under the lock.
+    pub(super) fn take_in_turn(&mut self) -> Option<(PeerId, Message)> {
+        while let Some(id) = self.pattern.next() {
+            let Some(pipe) = self.pipes.get_mut(id) else { continue };
+            let (message, more) = pipe.inbound.take_one();
+            if more {
+                self.pattern.readable(id);
+            } else if pipe.gone.is_some() {
+                self.bury(id);
+            }
+            self.let_read(id);
+            let accepted =
+                message.and_then(|message| self.pattern.accept_in_turn(&mut self.pipes, id, message));
+            if let Some(message) = accepted {
+                return Some((id, message));
+            }
+        }
+        None
     }
 }
 
@@ -84,14 +133,66 @@ impl<P: Pattern> State<P> {
 
     /// Whoever was refused hears of it if the pipe has room now, by this measure of room.
     pub(super) fn offer(&mut self, id: PeerId, has_room: fn(&Outbound) -> bool) {
-        let Some(pipe) =
-            self.pipes.get_mut(id).filter(|pipe| pipe.ending == Ending::No && has_room(&pipe.out))
-        else {
+        let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| pipe.ending == Ending::No) else { return };
+        if !has_room(&pipe.out) {
+            if pipe.out.has_room(Patience::None) {
+                self.pattern.eased(id);
+            }
             return;
-        };
-        let turns = pipe.out.room();
+        }
+        let turns = if P::ANY_ROOM_DOES { pipe.out.room() } else { usize::MAX };
         self.pattern.writable(id);
         self.senders.wake(turns, &mut self.pipes.wakes);
+    }
+
+    /// Throws away what a peer has sent.
+    fn forget(&mut self, id: PeerId) {
+        let Some(pipe) = self.pipes.get_mut(id) else { return };
+        let messages = pipe.inbound.messages();
+        pipe.inbound.clear();
+        pipe.inbound.listed = false;
+        let is_gone = pipe.gone.is_some();
+        self.pipes.drops.unwanted += messages as u64;
+        if is_gone {
+            self.bury(id);
+        }
+        self.let_read(id);
+    }
+
+    /// Does what the pattern wished for.
+    pub(super) fn grant(&mut self) {
+        for (id, wish) in std::mem::take(&mut self.pipes.wishes) {
+            match wish {
+                Wish::Deliver(parcel) => self.put(id, parcel),
+                Wish::End => self.end(id, Ending::Now),
+            }
+        }
+    }
+
+    /// Hands over what has come from a peer.
+    pub(super) fn deliver(&mut self, id: PeerId, delivery: Delivery) -> Result<usize, wire::Error> {
+        if self.pipes.get_mut(id).is_none_or(|pipe| pipe.ending > Ending::No) {
+            return Ok(0);
+        }
+        let taken = self.pattern.take_in(&mut self.pipes, id, delivery);
+        self.grant();
+        if let Some(parcel) = taken? {
+            self.put(id, parcel);
+        }
+        Ok(self.pipes.get_mut(id).map_or(0, |pipe| pipe.inbound.room()))
+    }
+
+    /// Puts something into the incoming pipe, room or not, unless nobody will ever take it out.
+    fn put(&mut self, id: PeerId, parcel: Parcel) {
+        if self.ending > Ending::No {
+            return;
+        }
+        let Some(pipe) = self.pipes.get_mut(id) else { return };
+        if pipe.inbound.deliver(parcel) {
+            self.pattern.readable(id);
+            self.arrivals.store(true, Ordering::Relaxed);
+            self.pipes.wakes.extend(self.receiver.take());
+        }
     }
 
     /// Lets a reading engine go on if it waits for room that is now there.
@@ -102,12 +203,71 @@ impl<P: Pattern> State<P> {
         }
     }
 
-    /// A new pipe, which takes messages at once.
-    pub(super) fn open(&mut self, origin: Origin) -> PeerId {
-        let id = self.pipes.insert(origin);
-        self.pattern.attach(id);
+    /// The pattern may give messages to this pipe from now on.
+    pub(super) fn attach(&mut self, id: PeerId) {
+        let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| !pipe.attached && pipe.ending == Ending::No)
+        else {
+            return;
+        };
+        pipe.attached = true;
+        self.pattern.attach(&mut self.pipes, id);
         self.offer(id, |_| true);
-        id
+    }
+
+    /// From now on it may not.
+    fn detach(&mut self, id: PeerId) {
+        let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| pipe.attached) else { return };
+        pipe.attached = false;
+        self.pattern.detach(&mut self.pipes, id);
+        self.grant();
+        if !P::ANY_ROOM_DOES {
+            // Who waits for room at this very peer waits in vain.
+            self.senders.wake(usize::MAX, &mut self.pipes.wakes);
+        }
+    }
+
+    /// The peer of a pipe has finished its handshake. The pattern may have no place for it.
+    pub(super) fn join(&mut self, id: PeerId, peer: PeerInfo) -> Result<PeerInfo, Refusal> {
+        let Some(pipe) = self.pipes.get_mut(id) else { return Ok(peer) };
+        pipe.peer = Some(peer);
+        if let Err(refusal) = self.pattern.join(&mut self.pipes, id) {
+            if let Some(pipe) = self.pipes.get_mut(id) {
+                pipe.peer = None;
+                if pipe.origin.accepted {
+                    self.pipes.remove(id);
+                }
+            }
+            return Err(refusal);
+        }
+        self.peers += 1;
+        self.attach(id);
+        self.grant();
+        self.wake_watchers();
+        let joined = self.pipes.get_mut(id).and_then(|pipe| {
+            let routing_id = pipe.routing_id.clone();
+            pipe.peer.as_mut().map(|peer| {
+                peer.routing_id = routing_id;
+                peer.clone()
+            })
+        });
+        joined.ok_or(Refusal::RoutingIdTaken)
+    }
+
+    /// A connection that was up has ended. Says who it was, and how many messages went with it.
+    pub(super) fn part(&mut self, id: PeerId, cause: &Cause, comes_back: bool) -> Option<(PeerInfo, usize)> {
+        let immediate = self.immediate;
+        let peer = self.unjoin(id)?;
+        self.pattern.part(&mut self.pipes, id, cause, comes_back);
+        self.grant();
+        let mut discarded = 0;
+        if !comes_back {
+            discarded = self.remove(id);
+        } else if immediate {
+            self.detach(id);
+            discarded = self.pipes.get_mut(id).map_or(0, |pipe| pipe.out.clear());
+        }
+        self.wake_watchers();
+        Some((peer, discarded))
     }
 
     /// The receiver has used up what it held of this peer.
@@ -126,10 +286,11 @@ impl<P: Pattern> State<P> {
     pub(super) fn end(&mut self, id: PeerId, ending: Ending) {
         let Some(pipe) = self.pipes.get_mut(id) else { return };
         pipe.ending = pipe.ending.max(ending);
-        let gone = pipe.gone.is_some() && (pipe.inbound.is_empty() || self.ending > Ending::No);
-        self.pattern.detach(id);
+        self.detach(id);
         self.pipes.rouse(id);
-        if gone {
+        let is_ending = self.ending > Ending::No;
+        let pipe = self.pipes.get_mut(id);
+        if pipe.is_some_and(|pipe| pipe.gone.is_some() && (pipe.inbound.is_empty() || is_ending)) {
             self.bury(id);
         }
     }
@@ -152,11 +313,11 @@ impl<P: Pattern> State<P> {
     /// Says how many messages were discarded.
     pub(super) fn remove(&mut self, id: PeerId) -> usize {
         self.unjoin(id);
-        self.pattern.detach(id);
+        self.detach(id);
         let is_ending = self.ending > Ending::No;
         let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| pipe.gone.is_none()) else { return 0 };
         let (mut messages, bytes) = (pipe.out.messages(), pipe.out.bytes());
-        pipe.out = Outbound::new(0, 0);
+        pipe.out = Outbound::new(0, 0, false);
         if is_ending {
             self.unsent.messages += messages;
             self.unsent.bytes += bytes;

@@ -11,7 +11,6 @@ use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,9 +19,9 @@ use crate::endpoint::Endpoint;
 use crate::engine::Settings;
 use crate::monitor::{Cause, Event};
 use crate::peer::PeerId;
-use crate::pipe::{Batch, Origin, Port, Taken};
+use crate::pipe::{Batch, Delivery, Join, Origin, Port, Taken};
 use crate::sync::{Mutex, lock};
-use crate::wire::{Incompatible, Metadata, Remote, SocketType, Version};
+use crate::wire::{self, Config, Incompatible, Metadata, Remote, Version};
 
 /// Gives a name to a socket, and joins it with those who wait for that name. `stop` takes the name back.
 pub(crate) fn bind(
@@ -32,7 +31,7 @@ pub(crate) fn bind(
     stop: CancellationToken,
     tasks: &TaskTracker,
 ) -> io::Result<()> {
-    let bound = Bound { port, socket_type: settings.config.socket_type, stop };
+    let bound = Bound { port, config: settings.config, stop };
     let mut names = lock(&NAMES);
     let entry = names.entry(name.to_owned()).or_default();
     if entry.bound.as_ref().is_some_and(|other| !other.stop.is_cancelled()) {
@@ -74,7 +73,7 @@ pub(crate) async fn connect(
         Pin::new(&mut binder).poll(cx).map(Result::ok)
     });
     match found.await {
-        Some(bound) => join(bound, &origin, id, &port, settings.config.socket_type).await,
+        Some(bound) => join(bound, &origin, id, &port, &settings.config).await,
         None => {
             drop(binder);
             forget(&origin.endpoint);
@@ -83,8 +82,8 @@ pub(crate) async fn connect(
     port.remove(id);
 }
 
-async fn join(bound: Bound, origin: &Origin, id: PeerId, port: &Arc<dyn Port>, ours: SocketType) {
-    let theirs = bound.socket_type;
+async fn join(bound: Bound, origin: &Origin, id: PeerId, port: &Arc<dyn Port>, config: &Config) {
+    let (ours, theirs) = (config.socket_type, bound.config.socket_type);
     let endpoint = origin.endpoint.clone();
     if !ours.goes_with(theirs) {
         let wrong = Incompatible::SocketType { theirs: theirs.to_string(), ours: ours.as_str() };
@@ -93,25 +92,21 @@ async fn join(bound: Bound, origin: &Origin, id: PeerId, port: &Arc<dyn Port>, o
         return;
     }
     let accepted = Origin { endpoint, accepted: true };
-    let Some(other) = bound.port.join(None, &accepted, &remote(ours), None, &|| !bound.stop.is_cancelled())
-    else {
-        return;
-    };
-    if port.join(Some(id), origin, &remote(theirs), None, &|| true).is_none() {
+    let wanted = || !bound.stop.is_cancelled();
+    let Join::Yes(other) = bound.port.join(None, &accepted, &remote(config), None, &wanted) else { return };
+    let Join::Yes(_) = port.join(Some(id), origin, &remote(&bound.config), None, &|| true) else {
         bound.port.part(other, Batch::default(), Cause::PeerClosed, false);
         return;
-    }
+    };
     let mut there = Direction { from: (&**port, id), to: (&*bound.port, other), batch: Batch::default() };
     let mut back = Direction { from: (&*bound.port, other), to: (&**port, id), batch: Batch::default() };
-    let here_ended = poll_fn(|cx| {
-        if let Poll::Ready(()) = there.poll(cx) {
-            return Poll::Ready(true);
+    let (here, over_there) = poll_fn(|cx| {
+        if let Poll::Ready(causes) = there.poll(cx) {
+            return Poll::Ready(causes);
         }
-        back.poll(cx).map(|()| false)
+        back.poll(cx).map(|(over_there, here)| (here, over_there))
     })
     .await;
-    let (here, over_there) =
-        if here_ended { (Cause::Closed, Cause::PeerClosed) } else { (Cause::PeerClosed, Cause::Closed) };
     port.part(id, Batch::default(), here, false);
     bound.port.part(other, Batch::default(), over_there, false);
 }
@@ -124,29 +119,52 @@ struct Direction<'a> {
 }
 
 impl Direction<'_> {
-    /// Pours as much as there is room for. Ready when the source has ended.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let ((from, id), (to, other)) = (self.from, self.to);
+    /// Pours as much as there is room for. Ready when it is over: why, for the source and for the other side.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(Cause, Cause)> {
+        let ((from, id), (to, _)) = (self.from, self.to);
         for _ in 0..TURNS {
-            let room = to.room(other, cx);
+            let room = to.room(self.to.1, cx);
             if room == 0 {
-                return if from.is_over(id, cx) { Poll::Ready(()) } else { Poll::Pending };
+                let is_over = from.is_over(id, cx);
+                return if is_over { Poll::Ready((Cause::Closed, Cause::PeerClosed)) } else { Poll::Pending };
             }
             match from.take(id, &mut self.batch, room, cx) {
-                Taken::Some => drop(to.deliver(other, std::mem::take(&mut self.batch).into_chunk())),
+                Taken::Some => {
+                    if let Err(error) = self.deliver() {
+                        return Poll::Ready((Cause::PeerClosed, Cause::Wire(error)));
+                    }
+                }
                 Taken::Nothing => return Poll::Pending,
-                Taken::Over | Taken::EndNow => return Poll::Ready(()),
+                Taken::Over | Taken::EndNow => return Poll::Ready((Cause::Closed, Cause::PeerClosed)),
             }
         }
         // Others get the thread.
         cx.waker().wake_by_ref();
         Poll::Pending
     }
+
+    fn deliver(&mut self) -> Result<(), wire::Error> {
+        let (to, other) = self.to;
+        let mut batch = std::mem::take(&mut self.batch);
+        for subscription in std::mem::take(&mut batch.subscriptions) {
+            to.deliver(other, Delivery::Subscription(subscription))?;
+        }
+        if !batch.is_empty() {
+            to.deliver(other, Delivery::Messages(batch.into_chunk()))?;
+        }
+        Ok(())
+    }
 }
 
-fn remote(socket_type: SocketType) -> Remote {
-    let metadata = Metadata::new(socket_type, Bytes::new());
-    Remote { version: Version::V3_1, socket_type: Some(socket_type), identity: Bytes::new(), metadata }
+/// What a handshake would have told of a socket.
+fn remote(config: &Config) -> Remote {
+    let metadata = Metadata::of(config);
+    Remote {
+        version: Version::V3_1,
+        socket_type: Some(config.socket_type),
+        identity: metadata.identity(),
+        metadata,
+    }
 }
 
 /// The socket of this name, once there is one.
@@ -186,7 +204,7 @@ struct Entry {
 #[derive(Debug, Clone)]
 struct Bound {
     port: Arc<dyn Port>,
-    socket_type: SocketType,
+    config: Config,
     stop: CancellationToken,
 }
 

@@ -11,6 +11,7 @@ use super::handshake::Handshake;
 use super::metadata::Metadata;
 use super::scanner::{Scanner, Stop};
 use super::socket_type::SocketType;
+use super::subscription::Subscription;
 
 /// The protocol state of one connection. Both sides of a connection are alike.
 ///
@@ -46,13 +47,17 @@ pub struct Connection {
     out: Vec<u8>,
     /// The context of the latest PING that was not answered yet. A flood of PINGs gets one PONG at a time.
     pong: Option<Bytes>,
+    /// The ttl of a PING of ours that waits to be sent.
+    ping: Option<u16>,
+    /// The ttl of the peer's latest PING, if nothing has come after it.
+    ttl: Option<u16>,
 }
 
 #[derive(Debug)]
 enum Phase {
     /// Boxed, for it is gone once the connection is up.
     Handshake(Box<(Handshake, Config)>),
-    Traffic(Scanner),
+    Traffic(Scanner, Version),
     /// After an error nothing more is read.
     Over,
 }
@@ -67,6 +72,8 @@ impl Connection {
             buffer: Buffer::new(),
             out,
             pong: None,
+            ping: None,
+            ttl: None,
         }
     }
 
@@ -78,7 +85,7 @@ impl Connection {
     /// Tells that `read` octets were appended to [`buffer`](Self::buffer).
     pub fn received(&mut self, read: usize) {
         // Before READY the buffer stays small, whatever comes.
-        if matches!(self.phase, Phase::Traffic(_)) {
+        if matches!(self.phase, Phase::Traffic(..)) {
             self.buffer.filled(read);
         }
     }
@@ -111,19 +118,49 @@ impl Connection {
         if let Some(context) = self.pong.take() {
             Command::Pong { context }.encode(&mut self.out);
         }
+        if let Some(ttl) = self.ping.take() {
+            Command::Ping { ttl, context: Bytes::new() }.encode(&mut self.out);
+        }
         (!self.out.is_empty()).then(|| std::mem::take(&mut self.out))
+    }
+
+    /// Tells the peer of a subscription, in the form of the version that is spoken: see
+    /// [`transmit`](Self::transmit). Before READY it does nothing.
+    pub fn announce(&mut self, subscription: Subscription) {
+        if let Phase::Traffic(_, version) = self.phase {
+            subscription.encode(version, &mut self.out);
+        }
     }
 
     /// Whether [`transmit`](Self::transmit) has something.
     pub fn wants_transmit(&self) -> bool {
-        !self.out.is_empty() || self.pong.is_some()
+        !self.out.is_empty() || self.pong.is_some() || self.ping.is_some()
+    }
+
+    /// Queues a PING without a context. It asks the peer to close after `ttl` tenths of a second of silence; 0 asks
+    /// for nothing. One PING waits at a time, and none before the handshake is over (R37-HB-01).
+    pub fn ping(&mut self, ttl: u16) {
+        if matches!(self.phase, Phase::Traffic(..)) {
+            self.ping = Some(ttl);
+        }
+    }
+
+    /// Whether a PING waits for [`transmit`](Self::transmit).
+    pub fn is_ping_waiting(&self) -> bool {
+        self.ping.is_some()
+    }
+
+    /// The ttl of a PING that [`poll_event`](Self::poll_event) has found, unless something stood behind it. Each is
+    /// told once.
+    pub fn take_ttl(&mut self) -> Option<u16> {
+        self.ttl.take()
     }
 
     /// Whether the peer has begun something that it has not finished: a handshake, a frame, a message.
     pub fn is_mid_message(&self) -> bool {
         match &self.phase {
             Phase::Handshake(_) => true,
-            Phase::Traffic(scanner) => scanner.is_mid_message(&self.buffer),
+            Phase::Traffic(scanner, _) => scanner.is_mid_message(&self.buffer),
             Phase::Over => false,
         }
     }
@@ -134,12 +171,12 @@ impl Connection {
             Phase::Handshake(handshake) => {
                 let (handshake, config) = &mut **handshake;
                 let remote = handshake.handle_input(config, &mut self.buffer, &mut self.out)?;
-                if remote.is_some() {
-                    self.phase = Phase::Traffic(Scanner::new(config.limits));
+                if let Some(remote) = &remote {
+                    self.phase = Phase::Traffic(Scanner::new(config.limits), remote.version);
                 }
                 Ok(remote.map(Event::Ready))
             }
-            Phase::Traffic(scanner) => loop {
+            Phase::Traffic(scanner, _) => loop {
                 let stop = scanner.scan(self.buffer.octets(), room);
                 // What came before an error is good; the next scan finds the error again.
                 if let Some(chunk) = scanner.take(&mut self.buffer) {
@@ -157,16 +194,26 @@ impl Connection {
                         scanner.hold(&mut self.buffer);
                         self.buffer.take(header);
                         match Command::decode(self.buffer.take(body))? {
-                            Command::Ping { context, .. } => self.pong = Some(context),
+                            Command::Ping { ttl, context } => {
+                                self.pong = Some(context);
+                                self.ttl = self.buffer.octets().is_empty().then_some(ttl);
+                            }
                             Command::Error(reason) => {
                                 return Err(Denied { reason: printable(&reason) }.into());
                             }
                             command @ Command::Ready(_) => {
                                 return Err(Misbehaved::UnexpectedCommand(command.name().to_owned()).into());
                             }
-                            // PONG is a sign of life like any other octet; subscriptions and commands that we do
-                            // not know mean nothing to the sockets there are.
-                            _ => {}
+                            Command::Subscribe(topic) => {
+                                let subscription = Subscription { topic, wanted: true };
+                                return Ok(Some(Event::Subscription(subscription)));
+                            }
+                            Command::Cancel(topic) => {
+                                let subscription = Subscription { topic, wanted: false };
+                                return Ok(Some(Event::Subscription(subscription)));
+                            }
+                            // PONG is a sign of life like any other octet; commands that we do not know mean nothing.
+                            Command::Pong { .. } | Command::Unknown(_) => {}
                         }
                     }
                 }
@@ -183,6 +230,8 @@ pub struct Config {
     pub socket_type: SocketType,
     /// Our own identity, announced by REQ, DEALER and ROUTER.
     pub identity: Bytes,
+    /// Further properties to announce: names that begin with `X-` belong to applications (R37-META-08).
+    pub properties: Vec<(String, Bytes)>,
     /// What a peer may send.
     pub limits: Limits,
 }
@@ -190,7 +239,7 @@ pub struct Config {
 impl Config {
     /// The defaults, for a socket of this type.
     pub fn new(socket_type: SocketType) -> Self {
-        Self { socket_type, identity: Bytes::new(), limits: Limits::default() }
+        Self { socket_type, identity: Bytes::new(), properties: Vec::new(), limits: Limits::default() }
     }
 }
 
@@ -217,6 +266,8 @@ pub enum Event {
     Ready(Remote),
     /// One or more whole messages.
     Messages(Chunk),
+    /// A SUBSCRIBE or CANCEL command.
+    Subscription(Subscription),
 }
 
 /// What the handshake told about the other side.

@@ -93,6 +93,12 @@ pub enum Misbehaved {
         /// What we accept.
         limit: usize,
     },
+    /// More subscriptions, or more octets of topics, than one peer may have.
+    #[error("too many subscriptions: {0}")]
+    TooManySubscriptions(&'static str),
+    /// An answer that does not begin with an empty delimiter frame, or a request number and that (R28-REQ-03).
+    #[error("an answer without the empty delimiter frame")]
+    Envelope,
     /// Metadata with too many properties.
     #[error("metadata of more than {limit} properties")]
     TooManyProperties {

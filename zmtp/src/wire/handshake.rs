@@ -45,7 +45,7 @@ impl Handshake {
                     };
                     input.take(Greeting::SIZE);
                     greeting.require_null()?;
-                    Command::Ready(Metadata::new(config.socket_type, config.identity.clone())).encode(out);
+                    Command::Ready(Metadata::of(config)).encode(out);
                     *self = Self::Ready(greeting.spoken());
                 }
                 Self::Ready(version) => {

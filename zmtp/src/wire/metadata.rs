@@ -6,8 +6,8 @@
 
 use bytes::{Buf, Bytes};
 
-use super::SocketType;
 use super::error::{Error, Malformed, Misbehaved, printable};
+use super::{Config, SocketType};
 
 /// What a peer says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,6 +27,18 @@ impl Metadata {
             properties.push((IDENTITY.to_owned(), identity));
         }
         Self { properties }
+    }
+
+    /// All that a socket of this configuration announces.
+    pub(crate) fn of(config: &Config) -> Self {
+        let mut metadata = Self::new(config.socket_type, config.identity.clone());
+        metadata.properties.extend_from_slice(&config.properties);
+        metadata
+    }
+
+    /// The properties, in the order of the wire.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Bytes)> {
+        self.properties.iter().map(|(name, value)| (name.as_str(), value))
     }
 
     /// The value of a property. Upper and lower case in names are the same (R37-META-02).

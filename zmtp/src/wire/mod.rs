@@ -3,7 +3,7 @@
 //! ```text
 //!   bytes read  ──►  Connection::buffer     Connection::poll_event  ──►  Ready(peer) | Messages(chunk) | Error
 //!                    greeting ─► handshake ─► traffic
-//!   bytes to write  ◄──  Connection::transmit      (greeting, READY, PONG, ERROR)
+//!   bytes to write  ◄──  Connection::transmit      (greeting, READY, PING, PONG, ERROR)
 //! ```
 //!
 //! [`Connection`] composes the small parts: [`Greeting`] (the first 64 octets), [`Header`] (flags and length of a
@@ -40,9 +40,11 @@ mod error;
 pub(crate) mod frame;
 mod greeting;
 mod handshake;
+pub(crate) mod heartbeat;
 mod metadata;
 mod scanner;
 mod socket_type;
+mod subscription;
 #[cfg(test)]
 mod tests;
 
@@ -56,3 +58,4 @@ pub use frame::Header;
 pub use greeting::{Greeting, Version};
 pub use metadata::Metadata;
 pub use socket_type::SocketType;
+pub use subscription::Subscription;

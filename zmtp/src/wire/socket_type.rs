@@ -75,6 +75,16 @@ impl SocketType {
         )
     }
 
+    /// Whether its peers subscribe.
+    pub(crate) fn publishes(self) -> bool {
+        matches!(self, Self::Pub | Self::Xpub)
+    }
+
+    /// Whether a second `connect` to the same endpoint does nothing, as in libzmq. Others make a second connection.
+    pub(crate) fn connects_once(self) -> bool {
+        matches!(self, Self::Dealer | Self::Sub | Self::Pub | Self::Req)
+    }
+
     /// Whether the READY of this type carries an `Identity`, even an empty one, as libzmq's does.
     pub(crate) fn announces_identity(self) -> bool {
         matches!(self, Self::Req | Self::Dealer | Self::Router)
@@ -90,6 +100,14 @@ impl fmt::Display for SocketType {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Case 126.
+    #[test]
+    fn four_types_connect_to_an_endpoint_once() {
+        let once = SocketType::ALL.into_iter().filter(|kind| kind.connects_once());
+        let names: Vec<_> = once.map(SocketType::as_str).collect();
+        assert_eq!(names, ["PUB", "SUB", "REQ", "DEALER"]);
+    }
 
     #[test]
     fn every_type_has_a_partner_and_partnership_is_symmetric() {

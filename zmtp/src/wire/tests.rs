@@ -19,7 +19,7 @@ fn converse(input: &[u8], limits: Limits, mut cut: impl FnMut(usize) -> usize) -
                     messages.extend(std::iter::from_fn(|| chunk.next_message()));
                     assert_eq!(chunk.messages(), 0);
                 }
-                Ok(Some(Event::Ready(_))) => {}
+                Ok(Some(Event::Ready(_) | Event::Subscription(_))) => {}
                 Ok(None) => break,
                 Err(error) => {
                     answers.extend(connection.transmit().unwrap_or_default());

@@ -1,0 +1,183 @@
+//! `idle`: what ten thousand quiet connections with heartbeats cost.
+//!
+//! ```text
+//! cargo run --release -p zmtp-benches --bin idle -- [--connections 10000] [--every-ms 1000] [--seconds 10] [--json]
+//! ```
+//!
+//! A PULL with heartbeats is bound here, and a process of its own dials it so many times from one PUSH. Nothing is
+//! sent but PINGs from this side and PONGs from the other (with `--both`, PINGs from both). What is reported is the
+//! CPU time of this process alone, user and system, per second: 0.1 is a tenth of a core. The system's share holds
+//! much of the way through loopback to the other process.
+
+mod usage;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use clap::Parser;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use serde::Serialize;
+use tokio::time::{Instant, sleep, timeout};
+use usage::{cpu_time, peak_rss_kib};
+use zmtp::{Builder, Event, Heartbeat, Pattern, PullSocket, PushSocket};
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let descriptors = raise_descriptors();
+    if descriptors < options.connections + SPARE {
+        eprintln!(
+            "idle: {} connections need {} descriptors; the system grants {descriptors} (ulimit -Hn)",
+            options.connections,
+            options.connections + SPARE
+        );
+        return ExitCode::FAILURE;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    match &options.dial {
+        Some(endpoint) => runtime.block_on(dial(endpoint, &options)),
+        None => {
+            let figures = runtime.block_on(measure(&options));
+            if options.json {
+                println!("{}", serde_json::to_string(&figures).expect("a plain record"));
+            } else {
+                figures.print();
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Measures idle connections with heartbeats.
+#[derive(Debug, Parser)]
+struct Options {
+    /// How many.
+    #[arg(long, default_value_t = 10_000)]
+    connections: usize,
+    /// Milliseconds from PING to PING.
+    #[arg(long, default_value_t = 1000)]
+    every_ms: u64,
+    /// How long to measure.
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// The other side PINGs as well.
+    #[arg(long)]
+    both: bool,
+    /// A JSON object instead of a sentence.
+    #[arg(long)]
+    json: bool,
+    /// Plays the other side.
+    #[arg(long, hide = true)]
+    dial: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Figures {
+    connections: usize,
+    every_ms: u64,
+    both: bool,
+    seconds: f64,
+    /// CPU seconds per second.
+    cores: f64,
+    cpu_us_beat: f64,
+    disconnected: usize,
+    maxrss_kib: Option<u64>,
+}
+
+impl Figures {
+    fn print(&self) {
+        println!(
+            "{} idle connections, a heartbeat every {} ms{}, {:.1} s: {:.1} % of a core, {:.2} us a beat, \
+             {} disconnected, {} KiB at most",
+            self.connections,
+            self.every_ms,
+            if self.both { " from both sides" } else { "" },
+            self.seconds,
+            self.cores * 100.0,
+            self.cpu_us_beat,
+            self.disconnected,
+            self.maxrss_kib.unwrap_or_default(),
+        );
+    }
+}
+
+async fn measure(options: &Options) -> Figures {
+    let pull = beating(PullSocket::builder(), options).build();
+    let mut monitor = pull.monitor();
+    let at = pull.bind("tcp://127.0.0.1:*").await.expect("a free port");
+    let counting = tokio::spawn(async move {
+        let mut disconnected = 0;
+        while let Some(event) = monitor.next().await {
+            disconnected += usize::from(matches!(event, Event::Disconnected { .. }));
+        }
+        disconnected
+    });
+    let mut other = other_side(&at.to_string(), options);
+    timeout(PATIENCE, pull.wait_for_peers(options.connections)).await.expect("all connections come up");
+    // What belongs to connecting is over, and the beat is regular.
+    sleep(Duration::from_millis(options.every_ms.max(1000) * 2)).await;
+
+    let (start, cpu) = (Instant::now(), cpu_time());
+    sleep(Duration::from_secs(options.seconds)).await;
+    let (wall, cpu) = (start.elapsed(), cpu_time().saturating_sub(cpu));
+
+    let beats = wall.as_secs_f64() * 1000.0 / options.every_ms as f64 * options.connections as f64;
+    let here = pull.peer_count();
+    drop(pull);
+    let _ = other.kill();
+    let _ = other.wait();
+    let ended = counting.await.expect("it counts");
+    Figures {
+        connections: options.connections,
+        every_ms: options.every_ms,
+        both: options.both,
+        seconds: wall.as_secs_f64(),
+        cores: cpu.as_secs_f64() / wall.as_secs_f64(),
+        cpu_us_beat: cpu.as_secs_f64() * 1e6 / beats,
+        disconnected: ended.saturating_sub(here),
+        maxrss_kib: peak_rss_kib(),
+    }
+}
+
+/// Starts the process that dials, and waits until it has dialled.
+fn other_side(at: &str, options: &Options) -> Child {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.args(["--dial", at, "--connections", &options.connections.to_string()]);
+    command.args(["--every-ms", &options.every_ms.to_string()]);
+    if options.both {
+        command.arg("--both");
+    }
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("this program");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+    assert_eq!(line, "READY\n");
+    child
+}
+
+async fn dial(endpoint: &str, options: &Options) {
+    let builder = PushSocket::builder();
+    let push = if options.both { beating(builder, options) } else { builder }.build();
+    for _ in 0..options.connections {
+        push.connect(endpoint).expect("an endpoint");
+    }
+    println!("READY");
+    let until_we_are_ended = || std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+    let _ = tokio::task::spawn_blocking(until_we_are_ended).await;
+}
+
+fn beating<P: Pattern>(builder: Builder<P>, options: &Options) -> Builder<P> {
+    let every = Duration::from_millis(options.every_ms);
+    // What is measured is the cost, on any machine; a slow one shall not cut its peers.
+    builder.heartbeat(Heartbeat { timeout: PATIENCE, ..Heartbeat::every(every) })
+}
+
+/// Raises the limit on descriptors as far as the system lets us.
+fn raise_descriptors() -> usize {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+    let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    let (now, _) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+    usize::try_from(now).unwrap_or(usize::MAX)
+}
+
+const SPARE: usize = 100;
+const PATIENCE: Duration = Duration::from_secs(60);
