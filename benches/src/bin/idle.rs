@@ -9,18 +9,15 @@
 //! CPU time of this process alone, user and system, per second: 0.1 is a tenth of a core. The system's share holds
 //! much of the way through loopback to the other process.
 
-mod usage;
-
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use clap::Parser;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde::Serialize;
 use tokio::time::{Instant, sleep, timeout};
-use usage::{cpu_time, peak_rss_kib};
 use zmtp::{Builder, Event, Heartbeat, Pattern, PullSocket, PushSocket};
+use zmtp_benches::{cpu_time, peak_rss_kib, raise_descriptors};
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -169,14 +166,6 @@ fn beating<P: Pattern>(builder: Builder<P>, options: &Options) -> Builder<P> {
     let every = Duration::from_millis(options.every_ms);
     // What is measured is the cost, on any machine; a slow one shall not cut its peers.
     builder.heartbeat(Heartbeat { timeout: PATIENCE, ..Heartbeat::every(every) })
-}
-
-/// Raises the limit on descriptors as far as the system lets us.
-fn raise_descriptors() -> usize {
-    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
-    let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
-    let (now, _) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
-    usize::try_from(now).unwrap_or(usize::MAX)
 }
 
 const SPARE: usize = 100;

@@ -1,10 +1,9 @@
 //! The contender `peer-libzmq`: libzmq 4.3.5 with its blocking calls and default settings, one I/O thread. Same
 //! command line and same payload policy as `peer-zmtp`: every message is sent from a borrowed payload.
 
-mod meter;
-mod usage;
+use std::time::Instant;
 
-use meter::{Arguments, Meter, check, ready, wait_for_stdin_blocking};
+use zmtp_benches::{Arguments, DATA, Meter, Stdin, WARM, check, ready};
 use zmtp_libzmq::{Context, Opt, RawMsg, Socket, SocketType};
 
 fn main() {
@@ -12,7 +11,7 @@ fn main() {
     match arguments.role.as_str() {
         "push" => {
             let meter = push(&Context::new(), &arguments);
-            wait_for_stdin_blocking();
+            Stdin::listen().wait_over();
             meter.print("push");
         }
         "pull" => {
@@ -50,7 +49,7 @@ fn bound(context: &Context, arguments: &Arguments) -> Socket {
 fn push(context: &Context, arguments: &Arguments) -> Meter {
     let push = socket(context, SocketType::Push, Opt::SndHwm, arguments);
     push.connect(&arguments.endpoint).expect("connect");
-    let (warm, data) = (arguments.payload(b'W'), arguments.payload(b'M'));
+    let (warm, data) = (arguments.payload(WARM), arguments.payload(DATA));
     push.send_one(&warm).expect("send");
     let meter = Meter::start();
     for _ in 0..arguments.count {
@@ -63,12 +62,12 @@ fn push(context: &Context, arguments: &Arguments) -> Meter {
 fn receive(pull: &Socket, arguments: &Arguments) -> Meter {
     let mut message = RawMsg::new();
     pull.recv_into(&mut message).expect("recv");
-    check(message.data(), arguments.size, b'W');
+    check(message.data(), arguments.size, WARM);
     let mut meter = Meter::start();
     for _ in 0..arguments.count {
         pull.recv_into(&mut message).expect("recv");
-        check(message.data(), arguments.size, b'M');
+        check(message.data(), arguments.size, DATA);
     }
-    meter.stop(arguments);
+    meter.throughput(arguments.count, arguments.size, Instant::now());
     meter
 }

@@ -1,0 +1,41 @@
+//! The contender `peer-zmtp`: one side of a benchmark, on the plain public API and with default options.
+//!
+//! Every message is sent with `send(..).await` from a borrowed payload and received with `recv().await`. The one
+//! option beside the high-water mark is PUB's `nodrop`, which all contenders set: a benchmark that loses messages
+//! measures how fast they are lost.
+
+mod asking;
+mod clients;
+mod pipeline;
+mod publishing;
+
+use zmtp::Hwm;
+use zmtp_benches::{Arguments, Stdin, raise_descriptors};
+
+fn main() {
+    let arguments = Arguments::read();
+    raise_descriptors();
+    arguments.rt.run(play(arguments, Stdin::listen()));
+    // Closing is not what is measured.
+    std::process::exit(0);
+}
+
+async fn play(arguments: Arguments, stdin: Stdin) {
+    match arguments.role.as_str() {
+        "push" => pipeline::push(&arguments, stdin).await,
+        "pull" => pipeline::pull(&arguments).await,
+        "inproc" => pipeline::inproc(&arguments).await,
+        "req" => asking::req(&arguments).await,
+        "rep" => asking::rep(&arguments, stdin).await,
+        "inproc-req" => asking::inproc(&arguments).await,
+        "dealer" => clients::dealer(&arguments, stdin).await,
+        "router" => clients::router(&arguments, stdin).await,
+        "pub" => publishing::publish(&arguments, stdin).await,
+        "sub" => publishing::subscribe(&arguments).await,
+        other => panic!("unknown role {other}"),
+    }
+}
+
+fn hwm(arguments: &Arguments) -> Hwm {
+    Hwm::from(arguments.hwm)
+}

@@ -1,0 +1,60 @@
+//! PUSH to PULL: how many messages a second.
+
+use std::time::Instant;
+
+use zmtp::{PullSocket, PushSocket};
+use zmtp_benches::{Arguments, DATA, Meter, Stdin, WARM, check, ready};
+
+use super::hwm;
+
+pub(crate) async fn push(arguments: &Arguments, stdin: Stdin) {
+    let (push, meter) = send_all(arguments).await;
+    stdin.over().await;
+    meter.print("push");
+    drop(push);
+}
+
+pub(crate) async fn pull(arguments: &Arguments) {
+    let mut pull = bound(arguments).await;
+    ready();
+    receive_all(&mut pull, arguments).await.print("pull");
+}
+
+/// Both in one process.
+pub(crate) async fn inproc(arguments: &Arguments) {
+    let mut pull = bound(arguments).await;
+    let sending = arguments.clone();
+    let sender = tokio::spawn(async move { send_all(&sending).await });
+    receive_all(&mut pull, arguments).await.print("inproc");
+    sender.await.expect("the sender");
+}
+
+async fn bound(arguments: &Arguments) -> PullSocket {
+    let pull = PullSocket::builder().recv_hwm(hwm(arguments)).build();
+    pull.bind(arguments.endpoint.as_str()).await.expect("bind");
+    pull
+}
+
+async fn send_all(arguments: &Arguments) -> (PushSocket, Meter) {
+    let push = PushSocket::builder().send_hwm(hwm(arguments)).build();
+    push.connect(arguments.endpoint.as_str()).expect("connect");
+    let (warm, data) = (arguments.payload(WARM), arguments.payload(DATA));
+    push.send(&warm).await.expect("send");
+    let meter = Meter::start();
+    for _ in 0..arguments.count {
+        push.send(&data).await.expect("send");
+    }
+    (push, meter)
+}
+
+async fn receive_all(pull: &mut PullSocket, arguments: &Arguments) -> Meter {
+    let first = pull.recv().await.expect("recv");
+    check(first.first(), arguments.size, WARM);
+    let mut meter = Meter::start();
+    for _ in 0..arguments.count {
+        let message = pull.recv().await.expect("recv");
+        check(message.first(), arguments.size, DATA);
+    }
+    meter.throughput(arguments.count, arguments.size, Instant::now());
+    meter
+}
