@@ -26,6 +26,13 @@ pub(crate) fn reuse(capacity: usize) -> Option<Vec<u8>> {
     Some(found)
 }
 
+/// A copy that comes from the pool and goes back there.
+pub(crate) fn copy(octets: &[u8]) -> Bytes {
+    let mut buffer = take(octets.len());
+    buffer.extend_from_slice(octets);
+    share(buffer)
+}
+
 /// Takes a buffer back.
 pub(crate) fn give(mut buffer: Vec<u8>) {
     if !(LEAST..=MOST).contains(&buffer.capacity()) {

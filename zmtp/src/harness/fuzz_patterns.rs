@@ -15,9 +15,10 @@ use crate::pattern::{
 };
 use crate::peer::PeerId;
 use crate::pipe::{Batch, Delivery, Join, Origin, Parcel, Port, Taken};
-use crate::socket::core::{Core, SendTurn};
+use crate::socket::core::Core;
 use crate::socket::inbox::Inbox;
 use crate::socket::receiver::Receiver;
+use crate::socket::state::SendTurn;
 use crate::wire::{Metadata, Remote, SocketType, Subscription, Version};
 
 /// Whatever users, engines and peers do, in any order: nothing panics, no message that was accepted disappears

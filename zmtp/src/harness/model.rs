@@ -10,9 +10,10 @@ use crate::options::Builder;
 use crate::pattern::{Pattern, Pub, Receives, Sends, Sub, Subscribes};
 use crate::peer::PeerId;
 use crate::pipe::{Batch, Delivery, Join, Origin, Parcel, Port, Taken};
-use crate::socket::core::{Core, SendTurn, Waiting};
+use crate::socket::core::{Core, Waiting};
 use crate::socket::inbox::Inbox;
 use crate::socket::receiver::Receiver as Half;
+use crate::socket::state::SendTurn;
 use crate::sync::Arc;
 use crate::wire::{Metadata, Remote, Subscription, Version};
 

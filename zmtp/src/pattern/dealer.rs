@@ -8,7 +8,7 @@ use crate::message::Message;
 use crate::monitor::{Cause, Refusal};
 use crate::options::Builder;
 use crate::peer::PeerId;
-use crate::pipe::{Form, Parcel, Patience, Pipes};
+use crate::pipe::{Parcel, Patience, Pipes, View};
 use crate::route::{FairQueue, LoadBalancer};
 use crate::wire::SocketType;
 
@@ -107,13 +107,13 @@ impl Behaviour for Dealer {
 }
 
 impl Sending for Dealer {
-    fn send<F: Form>(
+    fn send(
         &mut self,
         pipes: &mut Pipes,
-        message: F,
+        message: View<'_>,
         patience: Patience,
-    ) -> Result<(), (SendErrorKind, F)> {
-        self.out.send(pipes, message, patience).map(drop).map_err(|message| (SendErrorKind::Full, message))
+    ) -> Result<(), SendErrorKind> {
+        self.out.send(pipes, message, patience).map(drop).ok_or(SendErrorKind::Full)
     }
 
     fn has_room(&self, pipes: &mut Pipes) -> bool {

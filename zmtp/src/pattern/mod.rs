@@ -33,7 +33,7 @@ use crate::error::{RecvError, SendErrorKind};
 use crate::message::Message;
 use crate::monitor::{Cause, Refusal};
 use crate::peer::PeerId;
-use crate::pipe::{Delivery, Form, Note, Parcel, Patience, Pipes};
+use crate::pipe::{Delivery, Note, Parcel, Patience, Pipes, View};
 use crate::routing_id::RoutingId;
 use crate::wire::{self, SocketType};
 
@@ -148,12 +148,8 @@ pub(crate) trait Sending: Behaviour {
     }
 
     /// Queues the message, or gives it back and says why.
-    fn send<F: Form>(
-        &mut self,
-        pipes: &mut Pipes,
-        message: F,
-        patience: Patience,
-    ) -> Result<(), (SendErrorKind, F)>;
+    fn send(&mut self, pipes: &mut Pipes, message: View<'_>, patience: Patience)
+    -> Result<(), SendErrorKind>;
 
     /// Whether a message would be taken now, as far as can be told without it.
     fn has_room(&self, pipes: &mut Pipes) -> bool;

@@ -6,7 +6,7 @@ use super::{Behaviour, Pattern, Receives, Receiving, Sending, Sends, Splits};
 use crate::error::SendErrorKind;
 use crate::monitor::Refusal;
 use crate::peer::PeerId;
-use crate::pipe::{Form, Patience, Pipes};
+use crate::pipe::{Patience, Pipes, View};
 use crate::route::FairQueue;
 use crate::wire::SocketType;
 
@@ -56,14 +56,14 @@ impl Behaviour for Pair {
 }
 
 impl Sending for Pair {
-    fn send<F: Form>(
+    fn send(
         &mut self,
         pipes: &mut Pipes,
-        message: F,
+        message: View<'_>,
         patience: Patience,
-    ) -> Result<(), (SendErrorKind, F)> {
-        let Some(peer) = self.line.front() else { return Err((SendErrorKind::Full, message)) };
-        pipes.push(*peer, message, patience).map_err(|message| (SendErrorKind::Full, message))
+    ) -> Result<(), SendErrorKind> {
+        let Some(peer) = self.line.front() else { return Err(SendErrorKind::Full) };
+        if pipes.push(*peer, message, patience) { Ok(()) } else { Err(SendErrorKind::Full) }
     }
 
     fn has_room(&self, pipes: &mut Pipes) -> bool {

@@ -5,7 +5,7 @@ use super::{Behaviour, Conflates, Pattern, Sending, Sends};
 use crate::error::SendErrorKind;
 use crate::monitor::Refusal;
 use crate::peer::PeerId;
-use crate::pipe::{Delivery, Form, Parcel, Patience, Pipes};
+use crate::pipe::{Delivery, Parcel, Patience, Pipes, View};
 use crate::route::Subscriptions;
 use crate::wire::{self, SocketType, Subscription};
 
@@ -79,12 +79,12 @@ impl Sending for Pub {
         self.0.options.nodrop
     }
 
-    fn send<F: Form>(
+    fn send(
         &mut self,
         pipes: &mut Pipes,
-        message: F,
+        message: View<'_>,
         patience: Patience,
-    ) -> Result<(), (SendErrorKind, F)> {
+    ) -> Result<(), SendErrorKind> {
         self.0.send(pipes, message, patience)
     }
 

@@ -5,7 +5,7 @@ use crate::error::SendErrorKind;
 use crate::message::{Frame, Message};
 use crate::options::Builder;
 use crate::peer::PeerId;
-use crate::pipe::{Delivery, Form, Patience, Pipes};
+use crate::pipe::{Delivery, Patience, Pipes, View};
 use crate::route::{Subscriptions, TooMany, distribute};
 use crate::wire::{self, Misbehaved, Subscription};
 
@@ -89,19 +89,19 @@ impl Publisher {
         greet(pipes, peer, self.options.welcome.as_ref());
     }
 
-    pub(super) fn send<F: Form>(
+    pub(super) fn send(
         &mut self,
         pipes: &mut Pipes,
-        message: F,
+        message: View<'_>,
         patience: Patience,
-    ) -> Result<(), (SendErrorKind, F)> {
+    ) -> Result<(), SendErrorKind> {
         if self.options.invert {
             self.subscriptions.not_matching(message.first(), &self.peers, &mut self.matched);
         } else {
             self.subscriptions.matching(message.first(), &mut self.matched);
         }
-        distribute(pipes, &self.matched, message, patience, self.options.nodrop)
-            .map_err(|message| (SendErrorKind::Full, message))
+        let sent = distribute(pipes, &self.matched, message, patience, self.options.nodrop);
+        if sent { Ok(()) } else { Err(SendErrorKind::Full) }
     }
 
     /// What a peer has sent, in order.

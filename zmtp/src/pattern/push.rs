@@ -3,7 +3,7 @@
 use super::{Behaviour, Conflates, Pattern, Sending, Sends, nothing};
 use crate::error::SendErrorKind;
 use crate::peer::PeerId;
-use crate::pipe::{Delivery, Form, Parcel, Patience, Pipes};
+use crate::pipe::{Delivery, Parcel, Patience, Pipes, View};
 use crate::route::LoadBalancer;
 use crate::wire::{self, SocketType};
 
@@ -56,16 +56,13 @@ impl Behaviour for Push {
 
 impl Sending for Push {
     #[inline]
-    fn send<F: Form>(
+    fn send(
         &mut self,
         pipes: &mut Pipes,
-        message: F,
+        message: View<'_>,
         patience: Patience,
-    ) -> Result<(), (SendErrorKind, F)> {
-        self.workers
-            .send(pipes, message, patience)
-            .map(drop)
-            .map_err(|message| (SendErrorKind::Full, message))
+    ) -> Result<(), SendErrorKind> {
+        self.workers.send(pipes, message, patience).map(drop).ok_or(SendErrorKind::Full)
     }
 
     fn has_room(&self, pipes: &mut Pipes) -> bool {

@@ -4,7 +4,7 @@ use super::{Behaviour, Pattern, Receives, Receiving, Sending, Sends};
 use crate::error::{RecvError, SendErrorKind};
 use crate::message::{Frame, Message};
 use crate::peer::PeerId;
-use crate::pipe::{Form, Patience, Pipes};
+use crate::pipe::{Patience, Pipes, View};
 use crate::route::FairQueue;
 use crate::wire::SocketType;
 
@@ -66,21 +66,16 @@ impl Sending for Rep {
     }
 
     /// R28-REP-12 to 15: envelope and delimiter before the answer, to the asker, without ever waiting.
-    fn send<F: Form>(
+    fn send(
         &mut self,
         pipes: &mut Pipes,
-        message: F,
+        message: View<'_>,
         _patience: Patience,
-    ) -> Result<(), (SendErrorKind, F)> {
+    ) -> Result<(), SendErrorKind> {
         let Turn::Ours { asker, envelope } = std::mem::replace(&mut self.turn, Turn::Theirs) else {
-            return Err((SendErrorKind::OutOfTurn, message));
+            return Err(SendErrorKind::OutOfTurn);
         };
-        let mut frames = envelope;
-        let answer: Message = message.into();
-        frames.extend(answer.into_frames());
-        if let Ok(message) = Message::try_from(frames) {
-            pipes.offer(asker, &message);
-        }
+        pipes.offer(asker, View::Enveloped(&envelope, &message));
         Ok(())
     }
 

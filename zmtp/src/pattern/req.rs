@@ -6,7 +6,7 @@ use crate::message::{Frame, Message};
 use crate::monitor::Refusal;
 use crate::options::Builder;
 use crate::peer::PeerId;
-use crate::pipe::{Delivery, Form, Parcel, Patience, Pipes};
+use crate::pipe::{Delivery, Parcel, Patience, Pipes, View};
 use crate::random::random;
 use crate::route::{FairQueue, LoadBalancer};
 use crate::wire::{self, Misbehaved, SocketType};
@@ -66,9 +66,9 @@ impl Builder<Req> {
 
 impl Req {
     /// What stands before the user's frames: a number if so wanted, and the empty delimiter (R28-REQ-04, 06).
-    fn envelope(&self, message: Message) -> Message {
-        let message = message.with_first("");
-        if self.options.correlate { message.with_first(&self.number.to_ne_bytes()) } else { message }
+    fn envelope(&self) -> Vec<Frame> {
+        let number = self.options.correlate.then(|| Frame::from(&self.number.to_ne_bytes()));
+        number.into_iter().chain([Frame::from("")]).collect()
     }
 
     /// The user's frames of an answer to the latest request. Of any other answer: `Err`, and whether it was at least
@@ -172,28 +172,24 @@ impl Sending for Req {
         if self.turn == Turn::Ours || self.options.relaxed { Ok(()) } else { Err(SendErrorKind::OutOfTurn) }
     }
 
-    fn send<F: Form>(
+    fn send(
         &mut self,
         pipes: &mut Pipes,
-        message: F,
-        patience: Patience,
-    ) -> Result<(), (SendErrorKind, F)> {
+        message: View<'_>,
+        _patience: Patience,
+    ) -> Result<(), SendErrorKind> {
         if !self.out.has_room(pipes) {
-            return Err((SendErrorKind::Full, message));
+            return Err(SendErrorKind::Full);
         }
         // An answer that is still due is given up now, and what is queued of it is nobody's.
         self.turn = Turn::Ours;
         self.number = self.number.wrapping_add(1);
-        let message = self.envelope(message.into());
+        let envelope = self.envelope();
         // A single message in flight sets no pace.
-        let _ = patience;
-        match self.out.send(pipes, message, Patience::None) {
-            Ok(peer) => {
-                self.turn = Turn::Theirs(Some(peer));
-                Ok(())
-            }
-            Err(_) => unreachable!("there was room under the same lock"),
-        }
+        let asked = self.out.send(pipes, View::Enveloped(&envelope, &message), Patience::None);
+        let Some(peer) = asked else { return Err(SendErrorKind::Full) };
+        self.turn = Turn::Theirs(Some(peer));
+        Ok(())
     }
 
     fn has_room(&self, pipes: &mut Pipes) -> bool {

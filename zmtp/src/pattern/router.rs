@@ -8,7 +8,7 @@ use crate::message::Message;
 use crate::monitor::{Cause, Refusal};
 use crate::options::Builder;
 use crate::peer::PeerId;
-use crate::pipe::{Form, Note, Parcel, Patience, Pipes};
+use crate::pipe::{Note, Parcel, Patience, Pipes, View};
 use crate::random::random;
 use crate::route::{FairQueue, RoutingTable};
 use crate::routing_id::RoutingId;
@@ -100,14 +100,14 @@ impl Router {
     }
 
     /// Queues a message for a peer.
-    pub(crate) fn send_to<F: Form>(
+    pub(crate) fn send_to(
         &mut self,
         pipes: &mut Pipes,
         id: &RoutingId,
-        message: F,
-    ) -> Result<(), (SendErrorKind, F)> {
-        let Some(peer) = self.peer(id) else { return Err((SendErrorKind::Unroutable, message)) };
-        pipes.push(peer, message, Patience::None).map_err(|message| (SendErrorKind::Full, message))
+        message: View<'_>,
+    ) -> Result<(), SendErrorKind> {
+        let peer = self.peer(id).ok_or(SendErrorKind::Unroutable)?;
+        if pipes.push(peer, message, Patience::None) { Ok(()) } else { Err(SendErrorKind::Full) }
     }
 }
 
@@ -194,15 +194,15 @@ impl Sending for Router {
     }
 
     /// R28-ROUTER-15 to 18: the first frame is the address, the rest goes there or is dropped.
-    fn send<F: Form>(
+    fn send(
         &mut self,
         pipes: &mut Pipes,
-        message: F,
+        message: View<'_>,
         patience: Patience,
-    ) -> Result<(), (SendErrorKind, F)> {
+    ) -> Result<(), SendErrorKind> {
         let Some(peer) = self.table.get(message.first()) else {
             if self.options.mandatory {
-                return Err((SendErrorKind::Unroutable, message));
+                return Err(SendErrorKind::Unroutable);
             }
             pipes.drops.no_peer += 1;
             return Ok(());
@@ -211,11 +211,11 @@ impl Sending for Router {
         let keeps_pace = self.options.mandatory
             || patience == Patience::Paced && pipes.get_mut(peer).is_some_and(|pipe| pipe.out.flowing);
         if keeps_pace && !pipes.has_room(peer, patience) {
-            return Err((SendErrorKind::Full, message));
+            return Err(SendErrorKind::Full);
         }
         // An address without a message is swallowed.
-        if let (_, Some(message)) = Message::split_first(message.into()) {
-            pipes.offer(peer, &message);
+        if let Some(message) = message.rest() {
+            pipes.offer(peer, message);
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::message::{Frame, Message};
 use crate::monitor::Refusal;
 use crate::options::Builder;
 use crate::peer::PeerId;
-use crate::pipe::{Form, Patience, Pipes};
+use crate::pipe::{Patience, Pipes, View};
 use crate::route::{FairQueue, Trie, distribute};
 use crate::sync::{Arc, Mutex, lock};
 use crate::wire::{SocketType, Subscription};
@@ -264,26 +264,26 @@ impl Sending for Xsub {
     }
 
     /// R29-XSUB-16 to 20: subscriptions are counted and told else goes to every publisher that has room.
-    fn send<F: Form>(
+    fn send(
         &mut self,
         pipes: &mut Pipes,
-        message: F,
+        message: View<'_>,
         patience: Patience,
-    ) -> Result<(), (SendErrorKind, F)> {
-        if !matches!(message.first(), [0 | 1, ..]) && (self.options.only_first || message.is_single()) {
-            return distribute(pipes, &self.subscriber.peers, message, patience, false)
-                .map_err(|message| (SendErrorKind::Full, message));
+    ) -> Result<(), SendErrorKind> {
+        if !matches!(message.first(), [0 | 1, ..]) && (self.options.only_first || message.rest().is_none()) {
+            let sent = distribute(pipes, &self.subscriber.peers, message, patience, false);
+            return if sent { Ok(()) } else { Err(SendErrorKind::Full) };
         }
         let mut others: Vec<Frame> = Vec::new();
-        let message: Message = message.into();
-        for (i, frame) in message.into_frames().enumerate() {
+        for (i, frame) in message.to_frames().into_iter().enumerate() {
             match Subscription::of_frame(&frame).filter(|_| i == 0 || !self.options.only_first) {
                 Some(subscription) => drop(self.subscribe(pipes, subscription)),
                 None => others.push(frame),
             }
         }
-        if let Ok(message) = Message::try_from(others) {
-            let _ = distribute(pipes, &self.subscriber.peers, message, Patience::None, false);
+        if let [first, rest @ ..] = &others[..] {
+            let others = View::Frames(first, rest);
+            let _ = distribute(pipes, &self.subscriber.peers, others, Patience::None, false);
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use crate::message::Message;
 use crate::monitor::Refusal;
 use crate::options::Builder;
 use crate::peer::PeerId;
-use crate::pipe::{Delivery, Form, Parcel, Patience, Pipes};
+use crate::pipe::{Delivery, Parcel, Patience, Pipes, View};
 use crate::route::{FairQueue, Subscriptions};
 use crate::wire::{self, SocketType, Subscription};
 
@@ -209,14 +209,14 @@ impl Sending for Xpub {
         self.publisher.options.nodrop
     }
 
-    fn send<F: Form>(
+    fn send(
         &mut self,
         pipes: &mut Pipes,
-        message: F,
+        message: View<'_>,
         patience: Patience,
-    ) -> Result<(), (SendErrorKind, F)> {
+    ) -> Result<(), SendErrorKind> {
         if let Some(peer) = self.manual.as_mut().and_then(|manual| manual.next.take()) {
-            pipes.offer(peer, &message);
+            pipes.offer(peer, message);
             return Ok(());
         }
         self.publisher.send(pipes, message, patience)

@@ -222,7 +222,7 @@ mod tests {
 
     fn batch(messages: &[Message]) -> Batch {
         let mut out = Outbound::new(usize::MAX, usize::MAX, false);
-        messages.iter().for_each(|message| out.push(message));
+        messages.iter().for_each(|message| out.push(message.into()));
         let mut batch = Batch::default();
         out.take(&mut batch, usize::MAX);
         batch

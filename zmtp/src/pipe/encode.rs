@@ -20,29 +20,57 @@ pub(crate) trait Sealed: Send {
 /// The two forms in which a message reaches a pipe: borrowed octets, or a message.
 pub(crate) trait Form: Into<Message> + Send {
     fn view(&self) -> View<'_>;
+}
 
+/// What patterns route and the encoder writes: a message that somebody else owns.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum View<'a> {
+    /// One frame.
+    Octets(&'a [u8]),
+    /// The first frame, and the others.
+    Frames(&'a Frame, &'a [Frame]),
+    /// Frames that go before those of a message.
+    Enveloped(&'a [Frame], &'a Self),
+}
+
+impl<'a> View<'a> {
     /// The first frame's octets.
     #[inline]
-    fn first(&self) -> &[u8] {
-        match self.view() {
+    pub(crate) fn first(self) -> &'a [u8] {
+        match self {
             View::Octets(octets) => octets,
-            View::Message(message) => message.first(),
+            View::Frames(first, _) => first,
+            View::Enveloped([first, ..], _) => first,
+            View::Enveloped([], body) => body.first(),
         }
     }
 
-    /// Whether it has one frame.
-    fn is_single(&self) -> bool {
-        match self.view() {
-            View::Octets(_) => true,
-            View::Message(message) => message.frame_count() == 1,
+    /// The message without its first frame, if that leaves any.
+    #[inline]
+    pub(crate) fn rest(self) -> Option<Self> {
+        match self {
+            View::Octets(_) => None,
+            View::Frames(_, rest) => rest.split_first().map(|(first, rest)| View::Frames(first, rest)),
+            View::Enveloped([_, rest @ ..], body) => Some(View::Enveloped(rest, body)),
+            View::Enveloped([], body) => body.rest(),
+        }
+    }
+
+    /// Copies of its frames.
+    pub(crate) fn to_frames(self) -> Vec<Frame> {
+        match self {
+            View::Octets(octets) => vec![octets.into()],
+            View::Frames(first, rest) => std::iter::once(first).chain(rest).cloned().collect(),
+            View::Enveloped(envelope, body) => [envelope, &body.to_frames()].concat(),
         }
     }
 }
 
-/// What the encoder looks at.
-pub(crate) enum View<'a> {
-    Octets(&'a [u8]),
-    Message(&'a Message),
+impl<'a> From<&'a Message> for View<'a> {
+    #[inline]
+    fn from(message: &'a Message) -> Self {
+        View::Frames(message.first_frame(), message.rest())
+    }
 }
 
 impl Form for &[u8] {
@@ -55,7 +83,7 @@ impl Form for &[u8] {
 impl Form for Message {
     #[inline]
     fn view(&self) -> View<'_> {
-        View::Message(self)
+        self.into()
     }
 }
 

@@ -203,28 +203,21 @@ impl Pipes {
         self.live
     }
 
-    /// Appends `message` to the pipe, or gives it back: no room, or no such pipe.
+    /// Appends `message` to the pipe. False: there is no room, or no such pipe.
     #[inline]
-    pub(crate) fn push<F: Form>(&mut self, id: PeerId, message: F, patience: Patience) -> Result<(), F> {
-        let Some(slot) =
-            self.slots.get_mut(id.index as usize).filter(|slot| slot.generation == id.generation)
-        else {
-            return Err(message);
-        };
-        let Some(pipe) = &mut slot.pipe else { return Err(message) };
-        if !pipe.out.has_room(patience) {
-            return Err(message);
-        }
-        pipe.out.push(&message);
+    #[must_use]
+    pub(crate) fn push(&mut self, id: PeerId, message: View<'_>, patience: Patience) -> bool {
+        let Some(pipe) = self.get_mut(id).filter(|pipe| pipe.out.has_room(patience)) else { return false };
+        pipe.out.push(message);
         if pipe.wants_messages {
-            self.wakes.extend(pipe.rouse());
+            self.rouse(id);
         }
-        Ok(())
+        true
     }
 
     /// Appends a copy of `message` to the pipe, or drops it and counts that: the pipe is full, or not there.
     #[inline]
-    pub(crate) fn offer<F: Form>(&mut self, id: PeerId, message: &F) {
+    pub(crate) fn offer(&mut self, id: PeerId, message: View<'_>) {
         let Some(pipe) = self.get_mut(id).filter(|pipe| pipe.ending == Ending::No) else {
             self.drops.no_peer += 1;
             return;
@@ -236,8 +229,7 @@ impl Pipes {
         }
         pipe.out.push(message);
         if pipe.wants_messages {
-            let engine = pipe.rouse();
-            self.wakes.extend(engine);
+            self.rouse(id);
         }
     }
 
@@ -251,8 +243,7 @@ impl Pipes {
             settle(&mut pipe.announced);
         }
         if pipe.wants_messages {
-            let engine = pipe.rouse();
-            self.wakes.extend(engine);
+            self.rouse(id);
         }
     }
 
@@ -291,6 +282,7 @@ impl Pipes {
     }
 
     /// Wakes the engine of a pipe, whatever it waits for.
+    #[cold]
     pub(crate) fn rouse(&mut self, id: PeerId) {
         let engine = self.get_mut(id).and_then(Pipe::rouse);
         self.wakes.extend(engine);

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::batch::{Batch, Data, Segment};
-use super::encode::{Form, View};
+use super::encode::View;
 use crate::message::{Frame, Message};
 use crate::pool;
 use crate::wire::Header;
@@ -99,23 +99,13 @@ impl Outbound {
 
     /// Appends a message's frames. Whether there is room is the caller's question.
     #[inline]
-    pub(crate) fn push<F: Form>(&mut self, message: &F) {
+    pub(crate) fn push(&mut self, message: View<'_>) {
         if self.conflate {
             self.clear();
         }
-        match message.view() {
+        match message {
             View::Octets(octets) if octets.len() <= COPIED_SLICE => self.copy(octets, false, true),
-            View::Octets(octets) => {
-                let mut body = pool::take(octets.len());
-                body.extend_from_slice(octets);
-                self.share(pool::share(body), false, true);
-            }
-            View::Message(message) => {
-                let last = message.frame_count() - 1;
-                for (i, frame) in message.frames().enumerate() {
-                    self.frame(frame, i < last, i == 0);
-                }
-            }
+            message => self.frames(message, true),
         }
         self.messages += 1;
         if self.open.is_empty() {
@@ -158,7 +148,7 @@ impl Outbound {
     /// Puts a message in front of everything else.
     pub(crate) fn push_front(&mut self, message: &Message) {
         let mut first = Self::new(usize::MAX, usize::MAX, false);
-        first.push(message);
+        first.push(message.into());
         first.seal(true);
         self.restore(first.sealed);
     }
@@ -172,6 +162,25 @@ impl Outbound {
             self.messages += segment.messages;
             self.bytes += segment.len();
             self.sealed.push_front(segment);
+        }
+    }
+
+    fn frames(&mut self, message: View<'_>, first: bool) {
+        match message {
+            View::Octets(octets) if octets.len() <= COPIED_SLICE => self.copy(octets, false, first),
+            View::Octets(octets) => self.share(pool::copy(octets), false, first),
+            View::Frames(frame, rest) => {
+                self.frame(frame, !rest.is_empty(), first);
+                for (after, frame) in rest.iter().enumerate().map(|(i, frame)| (rest.len() - i - 1, frame)) {
+                    self.frame(frame, after > 0, false);
+                }
+            }
+            View::Enveloped(envelope, body) => {
+                for (i, frame) in envelope.iter().enumerate() {
+                    self.frame(frame, true, first && i == 0);
+                }
+                self.frames(*body, first && envelope.is_empty());
+            }
         }
     }
 
@@ -267,7 +276,7 @@ mod tests {
         sent.push(Message::new(body(3000)).with(body(60_000)).with("end"));
         let mut out = outbound();
         for message in &sent {
-            out.push(message);
+            out.push(message.into());
         }
         assert_eq!(out.messages(), sent.len());
         let mut got = Vec::new();
@@ -283,8 +292,8 @@ mod tests {
         for len in [0, 100, 8192, 8193, 100_000] {
             let body = vec![3; len];
             let (mut a, mut b) = (outbound(), outbound());
-            a.push(&&body[..]);
-            b.push(&Message::from(body.clone()));
+            a.push(View::Octets(&body));
+            b.push((&Message::from(body.clone())).into());
             assert_eq!(a.bytes(), b.bytes());
             assert_eq!(taken(&mut a), taken(&mut b));
         }
@@ -295,11 +304,11 @@ mod tests {
         let mut out = Outbound::new(2, 100, false);
         for _ in 0..2 {
             assert!(out.has_room(Patience::None));
-            out.push(&&b"x"[..]);
+            out.push(View::Octets(b"x"));
         }
         assert!(!out.has_room(Patience::None));
         taken(&mut out);
-        out.push(&&[0; 200][..]);
+        out.push(View::Octets(&[0; 200]));
         assert!(!out.has_room(Patience::None));
         assert!(!out.is_relieved());
         taken(&mut out);
@@ -310,7 +319,7 @@ mod tests {
     fn a_patient_sender_is_paced_only_while_the_peer_takes_what_it_is_given() {
         let mut out = outbound();
         for _ in 0..5 {
-            out.push(&&[0; 60_000][..]);
+            out.push(View::Octets(&[0; 60_000]));
         }
         assert!(out.has_room(Patience::Paced));
         out.flowing = true;
@@ -330,7 +339,7 @@ mod tests {
             .collect();
         for limit in 1..9 {
             let mut out = outbound();
-            sent.iter().for_each(|message| out.push(message));
+            sent.iter().for_each(|message| out.push(message.into()));
             let mut got = Vec::new();
             while !out.is_empty() {
                 let mut batch = Batch::default();
@@ -348,7 +357,7 @@ mod tests {
         let mut out = outbound();
         let message = Message::new(vec![1; 5000]).with(vec![2; 100_000]);
         for _ in 0..10 {
-            out.push(&message);
+            out.push((&message).into());
         }
         assert_eq!(taken(&mut out), vec![message; 3]);
         assert_eq!(out.messages(), 7);

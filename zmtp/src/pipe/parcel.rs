@@ -34,7 +34,7 @@ impl Parcel {
     /// The same for several, which take no more memory than their octets.
     pub(crate) fn messages(messages: &[Message]) -> Self {
         let mut out = Outbound::new(usize::MAX, usize::MAX, false);
-        messages.iter().for_each(|message| out.push(message));
+        messages.iter().for_each(|message| out.push(message.into()));
         let mut pieces = Batch::default();
         let mut chunks = VecDeque::new();
         let mut count = 0;

@@ -6,7 +6,7 @@
 
 use super::circles::Circles;
 use crate::peer::PeerId;
-use crate::pipe::{Form, Patience, Pipes};
+use crate::pipe::{Patience, Pipes, View};
 
 /// Chooses which peer takes the next message.
 ///
@@ -47,19 +47,19 @@ impl LoadBalancer {
         }
     }
 
-    /// Hands `message` to the next peer with room and names it, or gives the message back when there is none.
+    /// Hands `message` to the next peer with room and names it, if there is one.
     #[inline]
-    pub(crate) fn send<F: Form>(
+    pub(crate) fn send(
         &mut self,
         pipes: &mut Pipes,
-        message: F,
+        message: View<'_>,
         patience: Patience,
-    ) -> Result<PeerId, F> {
+    ) -> Option<PeerId> {
         match patience {
             Patience::Paced => self.send_to(AVAILABLE, PACED, pipes, message, patience),
             Patience::None => self
                 .send_to(AVAILABLE, FULL, pipes, message, patience)
-                .or_else(|message| self.send_to(PACED, FULL, pipes, message, patience)),
+                .or_else(|| self.send_to(PACED, FULL, pipes, message, patience)),
         }
     }
 
@@ -72,27 +72,22 @@ impl LoadBalancer {
 
     /// Asks the peers of one circle in turn. Those that refuse go to another.
     #[inline]
-    fn send_to<F: Form>(
+    fn send_to(
         &mut self,
         circle: usize,
         refusing: usize,
         pipes: &mut Pipes,
-        mut message: F,
+        message: View<'_>,
         patience: Patience,
-    ) -> Result<PeerId, F> {
+    ) -> Option<PeerId> {
         while let Some(peer) = self.peers.turn(circle) {
-            match pipes.push(peer, message, patience) {
-                Ok(()) => {
-                    self.peers.advance(circle);
-                    return Ok(peer);
-                }
-                Err(refused) => {
-                    message = refused;
-                    self.peers.join(refusing, peer);
-                }
+            if pipes.push(peer, message, patience) {
+                self.peers.advance(circle);
+                return Some(peer);
             }
+            self.peers.join(refusing, peer);
         }
-        Err(message)
+        None
     }
 }
 

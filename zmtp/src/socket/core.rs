@@ -4,11 +4,11 @@
 //! lock that registers the waker. Nothing slow happens here: no I/O, no waiting, a few list operations.
 
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use super::inbox::Inbox;
-use super::state::State;
+use super::state::{SendTurn, State};
 use crate::endpoint::Endpoint;
 use crate::error::{RecvError, SendErrorKind, Unsent};
 use crate::message::Message;
@@ -247,7 +247,7 @@ impl<P: Sends> Core<P> {
     /// Queues a message, or says why not and gives it back.
     #[inline]
     pub(crate) fn try_send<F: Form>(&self, message: F) -> Result<(), (SendErrorKind, F)> {
-        self.with(|state| state.send(message, Patience::None))
+        self.with(|state| state.send(message.view(), Patience::None)).map_err(|kind| (kind, message))
     }
 
     /// Queues a message, or waits for room. While it is pending the message stays in `message`.
@@ -255,44 +255,15 @@ impl<P: Sends> Core<P> {
     pub(crate) fn poll_send<F: Form>(
         &self,
         message: &mut Option<F>,
-        waiting: &mut SendTurn,
+        turn: &mut SendTurn,
         cx: &Context<'_>,
     ) -> Poll<Result<(), (SendErrorKind, F)>> {
-        let Some(taken) = message.take() else { return Poll::Ready(Ok(())) };
-        self.with(|state| {
-            // A task that always finds room must still let the engines run.
-            if state.sends >= SENDS_PER_YIELD && !waiting.yielded {
-                waiting.yielded = true;
-                state.sends = 0;
-                state.pipes.wakes.push(cx.waker().clone());
-                *message = Some(taken);
-                return Poll::Pending;
-            }
-            let waits = state.pattern.waits();
-            // Types that do not wait give the engines one chance to make room, and then take what there is.
-            let patience = if waits || !waiting.yielded { Patience::Paced } else { Patience::None };
-            match state.send(taken, patience) {
-                Err((SendErrorKind::Full, refused)) if !waits && !waiting.yielded => {
-                    waiting.yielded = true;
-                    state.sends = 0;
-                    state.pipes.wakes.push(cx.waker().clone());
-                    *message = Some(refused);
-                    Poll::Pending
-                }
-                Err((SendErrorKind::Full, refused)) => {
-                    *message = Some(refused);
-                    state.senders.wait(&mut waiting.ticket, cx);
-                    Poll::Pending
-                }
-                result => {
-                    waiting.yielded = false;
-                    if waiting.ticket.is_drawn() {
-                        state.senders.leave(&mut waiting.ticket, true, &mut state.pipes.wakes);
-                    }
-                    Poll::Ready(result)
-                }
-            }
-        })
+        let Some(waiting) = message.as_ref() else { return Poll::Ready(Ok(())) };
+        let sent = ready!(self.with(|state| state.poll_send(waiting.view(), turn, cx)));
+        match (sent, message.take()) {
+            (Err(kind), Some(message)) => Poll::Ready(Err((kind, message))),
+            _ => Poll::Ready(Ok(())),
+        }
     }
 
     /// Ready when `try_send` would find room, or the socket is closed.
@@ -318,48 +289,49 @@ impl<P: Sends> Core<P> {
 }
 
 impl<P: Receives> Core<P> {
-    /// Gives back what the receiver has used up, and takes what has come since: one message, for types that take
-    /// turns, else as much as there is, into `inbox`. Pending without any, in
-    /// which case `cx`, if there is one, is woken by the next message.
+    /// Takes as much as there is into `inbox`. Pending when that stays empty, in which case `cx`, if there is one, is
+    /// woken by the next message.
     pub(crate) fn poll_refill(
         &self,
         inbox: &mut Inbox,
         cx: Option<&Context<'_>>,
-    ) -> Poll<Result<Option<(PeerId, Message)>, RecvError>> {
+    ) -> Poll<Result<(), RecvError>> {
         self.with(|state| {
-            if state.ending > Ending::No {
-                // `arrivals` stays set, so that nobody goes on with what is in their hands.
-                return Poll::Ready(Err(RecvError::Closed));
-            }
-            self.arrivals.store(false, Ordering::Relaxed);
+            self.begin_recv(state)?;
             while let Some(id) = inbox.next_spent() {
                 state.release(id);
             }
-            state.pattern.may_recv()?;
-            if P::IN_TURN {
-                if let Some(message) = state.take_in_turn() {
-                    return Poll::Ready(Ok(Some(message)));
-                }
-            } else {
-                while let Some(id) = state.pattern.next() {
-                    let Some(pipe) = state.pipes.get_mut(id) else { continue };
-                    inbox.hold(id, pipe.routing_id.clone(), |parcels| pipe.inbound.take(parcels));
-                    state.let_read(id);
-                    if state.conflate {
-                        // What the others have may be replaced by something newer before it is its turn.
-                        break;
-                    }
+            while let Some(id) = state.pattern.next() {
+                let Some(pipe) = state.pipes.get_mut(id) else { continue };
+                inbox.hold(id, pipe.routing_id.clone(), |parcels| pipe.inbound.take(parcels));
+                state.let_read(id);
+                if state.conflate {
+                    // What the others have may be replaced by something newer before it is its turn.
+                    break;
                 }
             }
-            if !inbox.is_empty() {
-                Poll::Ready(Ok(None))
-            } else {
-                if let Some(cx) = cx {
-                    state.receiver = Some(cx.waker().clone());
-                }
-                Poll::Pending
+            if inbox.is_empty() { state.wait_for_message(cx) } else { Poll::Ready(Ok(())) }
+        })
+    }
+
+    /// The same for types that take turns: one message.
+    pub(crate) fn poll_turn(&self, cx: Option<&Context<'_>>) -> Poll<Result<(PeerId, Message), RecvError>> {
+        self.with(|state| {
+            self.begin_recv(state)?;
+            match state.take_in_turn() {
+                Some(taken) => Poll::Ready(Ok(taken)),
+                None => state.wait_for_message(cx),
             }
         })
+    }
+
+    fn begin_recv(&self, state: &State<P>) -> Result<(), RecvError> {
+        if state.ending > Ending::No {
+            // `arrivals` stays set, so that nobody goes on with what is in their hands.
+            return Err(RecvError::Closed);
+        }
+        self.arrivals.store(false, Ordering::Relaxed);
+        state.pattern.may_recv()
     }
 }
 
@@ -380,14 +352,3 @@ pub(crate) enum Waiting {
     ForRoom,
     ForPeers,
 }
-
-/// A sending task's place in the queue.
-#[derive(Debug, Default)]
-pub(crate) struct SendTurn {
-    pub(crate) ticket: Ticket,
-    /// It has let others run already.
-    yielded: bool,
-}
-
-/// After so many sends without an engine having run, the sending task yields once.
-const SENDS_PER_YIELD: u32 = 4096;

@@ -14,7 +14,9 @@ use crate::routing_id::RoutingId;
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     /// Peers with messages left; the front one is next.
-    ring: VecDeque<Held>,
+    ring: VecDeque<Box<Held>>,
+    /// Where a message that is not short is put together.
+    long: Option<Message>,
     /// Peers whose messages are used up, to be given back to the socket.
     spent: VecDeque<PeerId>,
     /// An empty list for the next peer, so that none is allocated.
@@ -31,13 +33,26 @@ struct Held {
 
 impl Inbox {
     /// What `accept` makes of the next message; each peer gives one, then it is the next one's turn.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next<T>(&mut self, accept: impl FnOnce(Source<'_>, Message) -> T) -> Option<T> {
         let held = self.ring.front_mut()?;
-        let message = held.parcel.chunk.next_message()?;
         let source =
             Source { peer: held.peer, routing_id: held.routing_id.as_ref(), note: held.parcel.note.as_ref() };
-        let accepted = accept(source, message);
+        let chunk = &mut held.parcel.chunk;
+        let accepted = if let Some((octets, len)) = chunk.short()
+            && let Some(octets) = octets.first_chunk()
+        {
+            let accepted = accept(source, Message::short(octets, len));
+            chunk.advance_short(len);
+            accepted
+        } else {
+            chunk.next_into(&mut self.long);
+            let Some(message) = self.long.take() else {
+                self.end_turn();
+                return None;
+            };
+            accept(source, message)
+        };
         if held.parcel.chunk.messages() == 0 || self.ring.len() > 1 {
             self.end_turn();
         }
@@ -48,10 +63,10 @@ impl Inbox {
         self.ring.is_empty()
     }
 
-    /// Whether some peer's messages are used up, so that newer ones of it are to be asked for.
+    /// Whether some peer's messages are used up, so that newer ones of it are to be asked for, or all are.
     #[inline]
-    pub(crate) fn has_spent(&self) -> bool {
-        !self.spent.is_empty()
+    pub(crate) fn wants_more(&self) -> bool {
+        !self.spent.is_empty() || self.ring.is_empty()
     }
 
     /// A peer whose messages are used up.
@@ -69,10 +84,11 @@ impl Inbox {
         let mut more = std::mem::take(&mut self.list);
         take(&mut more);
         let parcel = more.pop_front().unwrap_or_default();
-        self.ring.push_back(Held { peer, routing_id, parcel, more });
+        self.ring.push_back(Box::new(Held { peer, routing_id, parcel, more }));
     }
 
     /// Another peer's turn; one whose messages are used up leaves the round.
+    #[inline(never)]
     fn end_turn(&mut self) {
         let Some(held) = self.ring.front_mut() else { return };
         if held.parcel.chunk.messages() == 0 {
@@ -115,7 +131,7 @@ mod tests {
         assert!(inbox.is_empty());
         let spent: Vec<_> = std::iter::from_fn(|| inbox.next_spent()).collect();
         assert_eq!(spent, [peer(1), peer(2), peer(0)]);
-        assert!(!inbox.has_spent());
+        assert!(inbox.next_spent().is_none());
     }
 }
 

@@ -10,20 +10,22 @@ mod proxy;
 pub(crate) mod receiver;
 mod reqrep;
 mod router;
+mod sender;
 mod shared;
 mod split;
-mod state;
+pub(crate) mod state;
 mod stream;
 mod topics;
 
 use std::future::poll_fn;
 
-use self::core::{Core, SendTurn, Waiting};
+use self::core::{Core, Waiting};
 use self::inbox::Inbox;
 use self::owner::Owner;
 pub use self::proxy::{Passed, Proxied, Proxy, ProxyError, Statistics, Steers, proxy};
 use self::receiver::Receiver;
 pub use self::router::RouterEvent;
+use self::sender::{SendFuture, Turn, refused};
 pub use self::split::{RecvHalf, SendHalf};
 use self::stream::Slot;
 #[cfg(feature = "tokio")]
@@ -34,7 +36,7 @@ use crate::options::{Builder, Options};
 use crate::pattern::{
     Dealer, Pair, Pattern, Pub, Pull, Push, Receives, Rep, Req, Router, Sends, Splits, Sub, Xpub, Xsub,
 };
-use crate::pipe::{Encode, Form};
+use crate::pipe::Encode;
 use crate::sync::Arc;
 
 /// Asks, and waits for the answer; see [`Req`].
@@ -159,11 +161,7 @@ macro_rules! sends {
             /// [`try_send`](Self::try_send) let you keep it.
             #[inline]
             pub fn send(&self, message: impl Encode) -> impl Future<Output = Result<(), SendError>> + Send {
-                // Here and in `recv`: one plain future instead of an async function around one. A message is handled
-                // in less time than a second layer costs.
-                let mut message = Some(message.form());
-                let mut turn = Turn { core: &*self.core, whence: Waiting::ForRoom, turn: SendTurn::default() };
-                poll_fn(move |cx| turn.core.poll_send(&mut message, &mut turn.turn, cx).map_err(refused))
+                SendFuture::new(&self.core, message.form())
             }
 
             /// Queues a message if it finds room now.
@@ -183,7 +181,7 @@ macro_rules! sends {
             /// # Cancel safety
             /// If you drop the future, nothing has happened.
             pub async fn writable(&self) -> Result<(), SendErrorKind> {
-                let mut turn = Turn { core: &*self.core, whence: Waiting::ForRoom, turn: SendTurn::default() };
+                let mut turn = Turn::new(&self.core, Waiting::ForRoom);
                 poll_fn(|cx| self.core.poll_writable(&mut turn.turn.ticket, cx)).await
             }
         }
@@ -207,7 +205,7 @@ macro_rules! receives {
             /// If you drop the future, no message was taken. `tokio::time::timeout(d, socket.recv())` is the time-out.
             #[inline]
             pub fn recv(&mut self) -> impl Future<Output = Result<Message, RecvError>> + Send {
-                poll_fn(move |cx| self.receiver.poll_next(&self.core, Some(cx), P::accept))
+                self.receiver.recv(&self.core)
             }
 
             /// Receives a message if one is there.
@@ -230,24 +228,6 @@ impl<P: Pattern> Default for Socket<P> {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// A task's place in one of the socket's queues, given up when the future goes.
-struct Turn<'a, P: Pattern> {
-    core: &'a Core<P>,
-    whence: Waiting,
-    turn: SendTurn,
-}
-
-impl<P: Pattern> Drop for Turn<'_, P> {
-    #[inline]
-    fn drop(&mut self) {
-        self.core.leave(self.whence, &mut self.turn.ticket);
-    }
-}
-
-fn refused<F: Form>((kind, message): (SendErrorKind, F)) -> SendError {
-    SendError::new(kind, message.into())
 }
 
 #[cfg(test)]

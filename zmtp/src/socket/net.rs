@@ -12,9 +12,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::Turn;
 use super::core::{Core, Waiting};
 use super::owner::Owner;
-use super::{SendTurn, Turn};
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::engine::{Settings, listener, session};
 use crate::error::{BindError, ConnectError, Unsent};
@@ -246,7 +246,7 @@ impl Net {
 /// Waits until all is sent, or the time is up, and then for the tasks to end. Several may wait at once.
 async fn linger<P: Pattern>(core: &Core<P>, tasks: &TaskTracker) {
     let drained = |limit: Duration| async move {
-        let mut turn = Turn { core, whence: Waiting::ForPeers, turn: SendTurn::default() };
+        let mut turn = Turn::new(core, Waiting::ForPeers);
         timeout(limit, poll_fn(|cx| core.poll_drained(&mut turn.turn.ticket, cx))).await.is_ok()
     };
     let in_time = drained(core.linger()).await;

@@ -1,5 +1,6 @@
 //! What the receiving task holds for itself, and how it gets more.
 
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::core::Core;
@@ -16,46 +17,53 @@ pub(crate) struct Receiver<P: Pattern> {
 
 impl<P: Receives> Receiver<P> {
     /// What `accept` makes of the next message of which it makes anything.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll_next<T>(
         &mut self,
         core: &Core<P>,
         cx: Option<&Context<'_>>,
         accept: impl Fn(&mut P::Intake, Source<'_>, Message) -> Option<T>,
     ) -> Poll<Result<T, RecvError>> {
-        // What is in our hands already, unless a peer that is not in the round may have something.
-        if !core.has_arrivals()
-            && !self.inbox.has_spent()
-            && let Some(Some(taken)) =
-                self.inbox.next(|source, message| accept(&mut self.intake, source, message))
-        {
-            return Poll::Ready(Ok(taken));
+        if P::IN_TURN {
+            return self.poll_turn(core, cx, accept);
         }
-        self.poll_more(core, cx, accept)
+        loop {
+            // What is in our hands already, unless a peer that is not in the round may have something.
+            if core.has_arrivals() || self.inbox.wants_more() {
+                ready!(self.poll_refill(core, cx))?;
+            }
+            let next = self.inbox.next(|source, message| accept(&mut self.intake, source, message));
+            if let Some(Some(taken)) = next {
+                return Poll::Ready(Ok(taken));
+            }
+        }
     }
 
+    /// Not inlined, and it gives no message: see [`Chunk::next_into`](crate::wire::Chunk::next_into).
     #[cold]
-    fn poll_more<T>(
+    #[inline(never)]
+    fn poll_refill(&mut self, core: &Core<P>, cx: Option<&Context<'_>>) -> Poll<Result<(), RecvError>> {
+        core.poll_refill(&mut self.inbox, cx)
+    }
+
+    fn poll_turn<T>(
         &mut self,
         core: &Core<P>,
         cx: Option<&Context<'_>>,
         accept: impl Fn(&mut P::Intake, Source<'_>, Message) -> Option<T>,
     ) -> Poll<Result<T, RecvError>> {
         loop {
-            let taken = match ready!(core.poll_refill(&mut self.inbox, cx))? {
-                Some((peer, message)) => {
-                    let source = Source { peer, routing_id: None, note: None };
-                    accept(&mut self.intake, source, message)
-                }
-                None => {
-                    let next = self.inbox.next(|source, message| accept(&mut self.intake, source, message));
-                    next.flatten()
-                }
-            };
-            if let Some(taken) = taken {
+            let (peer, message) = ready!(core.poll_turn(cx))?;
+            let source = Source { peer, routing_id: None, note: None };
+            if let Some(taken) = accept(&mut self.intake, source, message) {
                 return Poll::Ready(Ok(taken));
             }
         }
+    }
+
+    /// The next message.
+    pub(crate) fn recv<'a>(&'a mut self, core: &'a Core<P>) -> Recv<'a, P> {
+        Recv { receiver: self, core }
     }
 
     /// The same without waiting.
@@ -64,5 +72,22 @@ impl<P: Receives> Receiver<P> {
             Poll::Ready(result) => result,
             Poll::Pending => Err(RecvError::Empty),
         }
+    }
+}
+
+/// Waits for the next message. A future of its own instead of an async function: what is at hand already is taken in
+/// fewer instructions than another layer costs.
+pub(crate) struct Recv<'a, P: Pattern> {
+    receiver: &'a mut Receiver<P>,
+    core: &'a Core<P>,
+}
+
+impl<P: Receives> Future for Recv<'_, P> {
+    type Output = Result<Message, RecvError>;
+
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { receiver, core } = &mut *self;
+        receiver.poll_next(core, Some(cx), P::accept)
     }
 }

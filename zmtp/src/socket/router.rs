@@ -3,7 +3,8 @@
 use std::future::poll_fn;
 
 use super::core::Core;
-use super::{RecvHalf, SendHalf, Socket, refused};
+use super::sender::refused;
+use super::{RecvHalf, SendHalf, Socket};
 #[cfg(feature = "tokio")]
 use crate::endpoint::{Endpoint, EndpointError};
 #[cfg(feature = "tokio")]
@@ -19,6 +20,7 @@ use crate::routing_id::RoutingId;
 /// What [`recv_event`](Socket::recv_event) of a ROUTER yields.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
+#[allow(clippy::large_enum_variant, reason = "a box would show in every match")]
 pub enum RouterEvent {
     /// A message of this peer.
     Message(RoutingId, Message),
@@ -106,7 +108,8 @@ impl Core<Router> {
             if state.ending > Ending::No {
                 return Err((SendErrorKind::Closed, message));
             }
-            state.pattern.send_to(&mut state.pipes, peer, message)
+            let sent = state.pattern.send_to(&mut state.pipes, peer, message.view());
+            sent.map_err(|kind| (kind, message))
         })
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 #[cfg(feature = "tokio")]
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::core::{SendTurn, Waiting};
+use super::core::Waiting;
 use super::{RecvHalf, SendHalf, Socket, Turn};
 #[cfg(feature = "tokio")]
 use crate::endpoint::{Endpoint, EndpointError};
@@ -43,7 +43,7 @@ macro_rules! shared {
             /// # Cancel safety
             /// If you drop the future, nothing has happened.
             pub async fn wait_for_peers(&self, n: usize) {
-                let mut turn = Turn { core: &*self.core, whence: Waiting::ForPeers, turn: SendTurn::default() };
+                let mut turn = Turn::new(&self.core, Waiting::ForPeers);
                 poll_fn(|cx| self.core.poll_peers(n, &mut turn.turn.ticket, cx)).await;
             }
 

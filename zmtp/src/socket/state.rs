@@ -10,7 +10,7 @@ use crate::monitor::{Cause, Refusal};
 use crate::options::Options;
 use crate::pattern::{Pattern, Receives, Sends};
 use crate::peer::{PeerId, PeerInfo};
-use crate::pipe::{Delivery, Ending, Form, Outbound, Parcel, Patience, Pipes, Ticket, Waiters, Wish};
+use crate::pipe::{Delivery, Ending, Outbound, Parcel, Patience, Pipes, Ticket, View, Waiters, Wish};
 use crate::sync::Arc;
 use crate::sync::atomic::AtomicBool;
 use crate::wire;
@@ -70,13 +70,11 @@ impl<P: Pattern> State<P> {
 
 impl<P: Sends> State<P> {
     #[inline]
-    pub(super) fn send<F: Form>(&mut self, message: F, patience: Patience) -> Result<(), (SendErrorKind, F)> {
+    pub(super) fn send(&mut self, message: View<'_>, patience: Patience) -> Result<(), SendErrorKind> {
         if self.ending > Ending::No {
-            return Err((SendErrorKind::Closed, message));
+            return Err(SendErrorKind::Closed);
         }
-        if let Err(kind) = self.pattern.may_send() {
-            return Err((kind, message));
-        }
+        self.pattern.may_send()?;
         while let Some(id) = self.pattern.forget() {
             self.forget(id);
         }
@@ -87,9 +85,86 @@ impl<P: Sends> State<P> {
         }
         result
     }
+
+    /// Queues a message, or waits for room.
+    #[inline]
+    pub(super) fn poll_send(
+        &mut self,
+        message: View<'_>,
+        turn: &mut SendTurn,
+        cx: &Context<'_>,
+    ) -> Poll<Result<(), SendErrorKind>> {
+        let is_new = turn.is_new();
+        // A task that always finds room must still let the engines run.
+        if is_new && self.sends >= SENDS_PER_YIELD {
+            return self.give_way(turn, cx);
+        }
+        // Types that do not wait give the engines one chance to make room, and then take what there is.
+        let patience = if is_new || self.pattern.waits() { Patience::Paced } else { Patience::None };
+        let result = self.send(message, patience);
+        if is_new && result.is_ok() { Poll::Ready(Ok(())) } else { self.settle(result, turn, cx) }
+    }
+
+    /// What becomes of a send that did not go through at once.
+    #[cold]
+    fn settle(
+        &mut self,
+        result: Result<(), SendErrorKind>,
+        turn: &mut SendTurn,
+        cx: &Context<'_>,
+    ) -> Poll<Result<(), SendErrorKind>> {
+        if result == Err(SendErrorKind::Full) {
+            if self.pattern.waits() || turn.yielded {
+                self.senders.wait(&mut turn.ticket, cx);
+                return Poll::Pending;
+            }
+            return self.give_way(turn, cx);
+        }
+        turn.yielded = false;
+        self.senders.leave(&mut turn.ticket, true, &mut self.pipes.wakes);
+        Poll::Ready(result)
+    }
+
+    /// Lets others run once.
+    #[cold]
+    fn give_way<T>(&mut self, turn: &mut SendTurn, cx: &Context<'_>) -> Poll<T> {
+        turn.yielded = true;
+        self.sends = 0;
+        self.pipes.wakes.push(cx.waker().clone());
+        Poll::Pending
+    }
 }
 
+/// A sending task's place in the queue.
+#[derive(Debug, Default)]
+pub(crate) struct SendTurn {
+    pub(crate) ticket: Ticket,
+    /// It has let others run already.
+    yielded: bool,
+}
+
+impl SendTurn {
+    /// Whether nothing has become of it so far.
+    #[inline]
+    fn is_new(&self) -> bool {
+        !self.yielded && !self.ticket.is_drawn()
+    }
+}
+
+/// After so many sends without an engine having run, the sending task yields once.
+const SENDS_PER_YIELD: u32 = 4096;
+
 impl<P: Receives> State<P> {
+    /// The receiving task is woken by the next message.
+    pub(super) fn wait_for_message<T>(&mut self, cx: Option<&Context<'_>>) -> Poll<T> {
+        match (&mut self.receiver, cx) {
+            (_, None) => {}
+            (Some(receiver), Some(cx)) => receiver.clone_from(cx.waker()),
+            (receiver @ None, Some(cx)) => *receiver = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
     /// Takes the next message that means something, for types that receive under the lock.
     pub(super) fn take_in_turn(&mut self) -> Option<(PeerId, Message)> {
         while let Some(id) = self.pattern.next() {

@@ -6,8 +6,10 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use futures_sink::Sink;
 
-use super::core::{Core, SendTurn, Waiting};
-use super::{RecvHalf, SendHalf, Socket, refused};
+use super::core::{Core, Waiting};
+use super::sender::refused;
+use super::state::SendTurn;
+use super::{RecvHalf, SendHalf, Socket};
 use crate::error::{RecvError, SendError, SendErrorKind};
 use crate::message::Message;
 use crate::pattern::{Pattern, Receives, Sends, Splits};

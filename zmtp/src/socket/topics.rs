@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 
-use super::core::{Core, SendTurn, Waiting};
+use super::core::{Core, Waiting};
 use super::{RecvHalf, SendHalf, Socket, Turn};
 use crate::pattern::{Pattern, Pub, Sub, Subscribes, Xpub, Xsub};
 use crate::peer::PeerId;
@@ -60,7 +60,7 @@ macro_rules! publisher {
 publisher!(Socket<Pub>, Socket<Xpub>, SendHalf<Xpub>);
 
 async fn wait<P: Pattern>(core: &Core<P>, done: impl Fn(&mut P) -> bool) {
-    let mut turn = Turn { core, whence: Waiting::ForPeers, turn: SendTurn::default() };
+    let mut turn = Turn::new(core, Waiting::ForPeers);
     poll_fn(|cx| turn.core.poll_until(&done, &mut turn.turn.ticket, cx)).await;
 }
 

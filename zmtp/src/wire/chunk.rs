@@ -46,24 +46,43 @@ impl Chunk {
     /// Takes the next message. Bodies up to [`Frame::INLINE`] octets are copied into it without an allocation.
     #[inline]
     pub fn next_message(&mut self) -> Option<Message> {
-        if let Some([0, len, body @ ..]) = self.front.get(self.at..) {
-            let len = usize::from(*len);
-            if len <= Frame::INLINE {
-                // Beyond `len` the fixed-size copy reads what belongs to the next message; it is not looked at.
-                let frame = match body.first_chunk() {
-                    Some(octets) => Frame::prefix(octets, len),
-                    None => Frame::copy(body.get(..len)?),
-                };
-                self.at = self.at.saturating_add(len).saturating_add(2);
-                self.messages = self.messages.saturating_sub(1);
-                return Some(Message::new(frame));
-            }
-        }
-        self.next_long()
+        self.next_short().or_else(|| self.next_long())
+    }
+
+    fn next_short(&mut self) -> Option<Message> {
+        let (octets, len) = self.short()?;
+        let message = match octets.first_chunk() {
+            Some(octets) => Message::short(octets, len),
+            None => Message::new(octets.get(..len)?),
+        };
+        self.advance_short(len);
+        Some(message)
+    }
+
+    /// The body of the next message and its length, if it is short enough to be copied into its only frame. What comes
+    /// after it on the wire follows.
+    #[inline(always)]
+    pub(crate) fn short(&self) -> Option<(&[u8], usize)> {
+        let [0, len, body @ ..] = self.front.get(self.at..)? else { return None };
+        let len = usize::from(*len);
+        (len <= Frame::INLINE).then_some((body, len))
+    }
+
+    /// Takes off what [`short`](Self::short) has shown.
+    #[inline(always)]
+    pub(crate) fn advance_short(&mut self, len: usize) {
+        self.at = self.at.saturating_add(len).saturating_add(2);
+        self.messages = self.messages.saturating_sub(1);
+    }
+
+    /// Puts the next message into `place`. What is not returned is not moved: a caller that inlines
+    /// [`next_short`](Self::next_short) keeps its message out of memory if no other function may write there.
+    #[inline(never)]
+    pub(crate) fn next_into(&mut self, place: &mut Option<Message>) {
+        *place = self.next_message();
     }
 
     /// Any message: of several frames, of long ones, at the border of two pieces.
-    #[inline(never)]
     fn next_long(&mut self) -> Option<Message> {
         let (mut more, first) = self.next_frame()?;
         let mut message = Message::new(first);

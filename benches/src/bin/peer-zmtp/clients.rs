@@ -53,7 +53,11 @@ pub(crate) async fn dealer(arguments: &Arguments, stdin: Stdin) {
     }
 }
 
-async fn client(arguments: Arguments, all_up: Arc<Barrier>, latencies: Arc<Mutex<Latencies>>) -> DealerSocket {
+async fn client(
+    arguments: Arguments,
+    all_up: Arc<Barrier>,
+    latencies: Arc<Mutex<Latencies>>,
+) -> DealerSocket {
     let mut dealer = DealerSocket::builder().send_hwm(hwm(&arguments)).recv_hwm(hwm(&arguments)).build();
     dealer.connect(arguments.endpoint.as_str()).expect("connect");
     let data = arguments.payload(DATA);

@@ -40,8 +40,9 @@ struct Seen {
 
 pub(crate) async fn subscribe(arguments: &Arguments) {
     let seen = Arc::new(Mutex::new(Seen::default()));
-    let subscribers: Vec<_> =
-        (0..arguments.peers).map(|_| tokio::spawn(subscriber(arguments.clone(), Arc::clone(&seen)))).collect();
+    let subscribers: Vec<_> = (0..arguments.peers)
+        .map(|_| tokio::spawn(subscriber(arguments.clone(), Arc::clone(&seen))))
+        .collect();
     let mut counts = Vec::new();
     for subscriber in subscribers {
         counts.push(subscriber.await.expect("a subscriber"));

@@ -49,7 +49,7 @@ impl Receiver {
     }
 
     fn recv(&mut self) -> Option<PeerId> {
-        if self.arrivals || self.inbox.has_spent() || self.inbox.is_empty() {
+        if self.arrivals || self.inbox.wants_more() {
             self.refill();
         }
         let message = self.inbox.next(|_, message| message)?;
