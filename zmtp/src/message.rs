@@ -7,6 +7,7 @@ use std::fmt;
 use std::ops::{Deref, Index};
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 /// One or more frames that travel together: a message is delivered whole or not at all (R37-MSG-02).
 ///
@@ -23,10 +24,9 @@ use bytes::Bytes;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     first: Frame,
-    // A box around the vector, because a message is moved a few times on its way to the caller and most have one
-    // frame: 8 octets instead of 24.
-    #[allow(clippy::box_collection)]
-    rest: Option<Box<Vec<Frame>>>,
+    // In a box, because a message is moved a few times on its way to the caller and most have one frame. Those of two,
+    // which envelopes make, take one allocation.
+    rest: Option<Box<SmallVec<[Frame; 1]>>>,
 }
 
 impl Message {

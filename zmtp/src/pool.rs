@@ -1,9 +1,12 @@
 //! Large buffers that are used again, so that a stream of data does not fault in fresh pages all the time.
 //!
-//! One pool for the process. It holds little, and idle sockets and connections hold nothing of it: a buffer comes
-//! back when it is written out, or when the last message that was cut from it is dropped.
+//! One pool for the process, and for each thread a few small buffers that cost it no lock. It holds little, and idle
+//! sockets and connections hold nothing of it: a buffer comes back when it is written out, or when the last message
+//! that was cut from it is dropped.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -15,11 +18,19 @@ pub(crate) fn take(capacity: usize) -> Vec<u8> {
 
 /// The same, if there is one that was used before.
 pub(crate) fn reuse(capacity: usize) -> Option<Vec<u8>> {
+    let fits = |buffer: &Vec<u8>| (capacity..=capacity.saturating_mul(WASTE)).contains(&buffer.capacity());
+    if NEAR_SIZES.contains(&capacity) {
+        let near = NEAR.try_with(|near| {
+            let mut near = near.borrow_mut();
+            let at = near.iter().rposition(fits)?;
+            Some(near.swap_remove(at))
+        });
+        return near.ok().flatten();
+    }
     if !(LEAST..=MOST).contains(&capacity) {
         return None;
     }
     let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-    let fits = |buffer: &Vec<u8>| (capacity..=capacity.saturating_mul(WASTE)).contains(&buffer.capacity());
     let at = pool.buffers.iter().rposition(fits)?;
     let found = pool.buffers.swap_remove_back(at)?;
     pool.octets -= found.capacity();
@@ -35,6 +46,17 @@ pub(crate) fn copy(octets: &[u8]) -> Bytes {
 
 /// Takes a buffer back.
 pub(crate) fn give(mut buffer: Vec<u8>) {
+    if NEAR_SIZES.contains(&buffer.capacity()) {
+        buffer.clear();
+        // A thread that has enough, or is at its end, lets the buffer go.
+        let _ = NEAR.try_with(|near| {
+            let mut near = near.borrow_mut();
+            if near.len() < NEAR_HELD {
+                near.push(buffer);
+            }
+        });
+        return;
+    }
     if !(LEAST..=MOST).contains(&buffer.capacity()) {
         return;
     }
@@ -55,7 +77,7 @@ pub(crate) fn give(mut buffer: Vec<u8>) {
 
 /// Shares the buffer's content. The buffer comes back when the last share is dropped.
 pub(crate) fn share(buffer: Vec<u8>) -> Bytes {
-    if buffer.capacity() < LEAST {
+    if buffer.capacity() < WORTH_SHARING {
         return buffer.into();
     }
     Bytes::from_owner(Shared(buffer))
@@ -84,8 +106,18 @@ impl Drop for Shared {
 // A leaf: nothing else is locked or called while it is held, so the models of loom need not see it.
 static POOL: Mutex<Pool> = Mutex::new(Pool { buffers: VecDeque::new(), octets: 0 });
 
-/// Smaller buffers are left to the allocator.
-const LEAST: usize = 4 * 1024;
+thread_local! {
+    static NEAR: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What a thread holds for itself: what connections write and read with that are not busy.
+const NEAR_SIZES: RangeInclusive<usize> = 1024..=8 * 1024;
+/// How many it holds.
+const NEAR_HELD: usize = 8;
+/// Content of smaller buffers is left to the allocator when it is shared.
+const WORTH_SHARING: usize = 4 * 1024;
+/// The least that the process's own pool holds.
+const LEAST: usize = 8 * 1024 + 1;
 /// Larger ones are given back to the system.
 const MOST: usize = 2 * 1024 * 1024;
 /// Octets that are kept, in all.

@@ -46,9 +46,12 @@ pub(crate) struct Traffic<'a, S> {
     stalled_at: Option<u64>,
     least_in: u64,
     is_over: bool,
+    /// What has been read holds nothing whole any more.
+    is_scanned: bool,
 }
 
 /// Whether a direction may go on at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Progress,
     Wait,
@@ -80,6 +83,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
             stalled_at: None,
             least_in: progress.bytes,
             is_over: false,
+            is_scanned: false,
         }
     }
 
@@ -104,20 +108,30 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
 
     /// Writes and reads by turns. After a number of them the task lets others run, whatever the peer does.
     fn turns(&mut self, cx: &mut Context<'_>) -> Result<Poll<Cause>, Cause> {
+        // A direction that waits is registered to be woken, and is not asked again before that.
+        let (mut out, mut incoming) = (Step::Progress, Step::Progress);
         for _ in 0..TURNS {
-            let wrote = self.write(cx)?;
-            let read = self.read(cx)?;
-            if let (Step::Wait, Step::Wait) = (wrote, read) {
+            if out == Step::Progress || self.has_a_word() {
+                out = self.write(cx)?;
+            }
+            if incoming == Step::Progress {
+                incoming = self.read(cx)?;
+            }
+            if (out, incoming) == (Step::Wait, Step::Wait) && !self.has_a_word() {
                 self.look_at_the_clock(cx)?;
-                if self.wire.wants_transmit() && self.batch.is_empty() && self.control.is_empty() {
-                    continue;
+                if !self.has_a_word() {
+                    return Ok(Poll::Pending);
                 }
-                return Ok(Poll::Pending);
             }
         }
         self.beat(cx)?;
         cx.waker().wake_by_ref();
         Ok(Poll::Pending)
+    }
+
+    /// Whether the protocol itself has something to say, and may.
+    fn has_a_word(&self) -> bool {
+        self.wire.wants_transmit() && self.batch.is_empty() && self.control.is_empty()
     }
 
     fn write(&mut self, cx: &mut Context<'_>) -> Result<Step, Cause> {
@@ -169,13 +183,22 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let io = Pin::new(&mut *self.io);
-        if !self.control.is_empty() {
-            return io.poll_write(cx, &self.control[self.control_at..]);
+        let one = if self.control.is_empty() {
+            self.batch.only_slice()
+        } else {
+            Some(&self.control[self.control_at..])
+        };
+        match one {
+            Some(octets) => Pin::new(&mut *self.io).poll_write(cx, octets),
+            None => self.poll_write_many(cx),
         }
+    }
+
+    #[inline(never)]
+    fn poll_write_many(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let filled = self.batch.slices(&mut slices);
-        io.poll_write_vectored(cx, &slices[..filled])
+        Pin::new(&mut *self.io).poll_write_vectored(cx, &slices[..filled])
     }
 
     fn read(&mut self, cx: &mut Context<'_>) -> Result<Step, Cause> {
@@ -185,18 +208,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
                 return Ok(Step::Wait);
             }
         }
-        let delivery = match self.wire.poll_event(self.room)? {
-            Some(Event::Messages(chunk)) => Some(Delivery::Messages(chunk)),
-            Some(Event::Subscription(subscription)) => Some(Delivery::Subscription(subscription)),
-            Some(Event::Ready(_)) | None => None,
-        };
-        if let Some(delivery) = delivery {
-            self.progress_in += self.least_in;
-            self.room = self.port.deliver(self.id, delivery)?;
+        if self.deliver()? {
             return Ok(Step::Progress);
-        }
-        if let Some(ttl) = self.wire.take_ttl() {
-            self.heed(ttl);
         }
         let read = poll_read_buf(Pin::new(&mut *self.io), cx, &mut self.wire.buffer());
         match read {
@@ -204,6 +217,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
             Poll::Ready(Ok(read)) => {
                 self.progress_in += read as u64;
                 self.wire.received(read);
+                self.is_scanned = false;
+                self.deliver()?;
                 Ok(Step::Progress)
             }
             Poll::Ready(Err(error)) => Err(error.into()),
@@ -212,6 +227,27 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
                 Ok(Step::Wait)
             }
         }
+    }
+
+    /// Hands over what has been read, if it makes up something whole.
+    fn deliver(&mut self) -> Result<bool, Cause> {
+        if self.is_scanned {
+            return Ok(false);
+        }
+        let delivery = match self.wire.poll_event(self.room)? {
+            Some(Event::Messages(chunk)) => Delivery::Messages(chunk),
+            Some(Event::Subscription(subscription)) => Delivery::Subscription(subscription),
+            Some(Event::Ready(_)) | None => {
+                self.is_scanned = true;
+                if let Some(ttl) = self.wire.take_ttl() {
+                    self.heed(ttl);
+                }
+                return Ok(false);
+            }
+        };
+        self.progress_in += self.least_in;
+        self.room = self.port.deliver(self.id, delivery)?;
+        Ok(true)
     }
 
     fn look_at_the_clock(&mut self, cx: &mut Context<'_>) -> Result<(), Cause> {

@@ -20,6 +20,8 @@ pub struct Req {
     turn: Turn,
     /// The number of the latest request.
     number: u32,
+    /// What stands before the user's frames: a number if so wanted, and the empty delimiter (R28-REQ-04, 06).
+    envelope: Vec<Frame>,
     options: ReqOptions,
 }
 
@@ -65,12 +67,6 @@ impl Builder<Req> {
 }
 
 impl Req {
-    /// What stands before the user's frames: a number if so wanted, and the empty delimiter (R28-REQ-04, 06).
-    fn envelope(&self) -> Vec<Frame> {
-        let number = self.options.correlate.then(|| Frame::from(&self.number.to_ne_bytes()));
-        number.into_iter().chain([Frame::from("")]).collect()
-    }
-
     /// The user's frames of an answer to the latest request. Of any other answer: `Err`, and whether it was at least
     /// an answer.
     fn open(&self, answer: Message) -> Result<Message, bool> {
@@ -106,6 +102,7 @@ impl Behaviour for Req {
             replies: FairQueue::default(),
             turn: Turn::Ours,
             number: random(),
+            envelope: vec!["".into(); if options.correlate { 2 } else { 1 }],
             options: options.clone(),
         }
     }
@@ -155,12 +152,9 @@ impl Behaviour for Req {
         delivery: Delivery,
     ) -> Result<Option<Parcel>, wire::Error> {
         let Delivery::Messages(chunk) = delivery else { return Ok(None) };
-        let mut look = chunk.clone();
-        while let Some(answer) = look.next_message() {
-            if answer.frame_count() < 2 || !matches!(answer.first().len(), 0 | 4) {
-                pipes.drops.malformed += 1;
-                return Err(Misbehaved::Envelope.into());
-            }
+        if !chunk.begin_well(|len, more| more && matches!(len, 0 | 4)) {
+            pipes.drops.malformed += 1;
+            return Err(Misbehaved::Envelope.into());
         }
         Ok(Some(chunk.into()))
     }
@@ -184,9 +178,11 @@ impl Sending for Req {
         // An answer that is still due is given up now, and what is queued of it is nobody's.
         self.turn = Turn::Ours;
         self.number = self.number.wrapping_add(1);
-        let envelope = self.envelope();
+        if self.options.correlate {
+            self.envelope[0] = Frame::from(&self.number.to_ne_bytes());
+        }
         // A single message in flight sets no pace.
-        let asked = self.out.send(pipes, View::Enveloped(&envelope, &message), Patience::None);
+        let asked = self.out.send(pipes, View::Enveloped(&self.envelope, &message), Patience::None);
         let Some(peer) = asked else { return Err(SendErrorKind::Full) };
         self.turn = Turn::Theirs(Some(peer));
         Ok(())

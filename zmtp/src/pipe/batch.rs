@@ -62,6 +62,12 @@ impl Batch {
         self.segments.push_back(segment);
     }
 
+    /// What comes next, if it is all there is.
+    pub(crate) fn only_slice(&self) -> Option<&[u8]> {
+        let last = self.segments.back().filter(|_| self.front + 1 == self.segments.len())?;
+        last.octets().get(self.offset..)
+    }
+
     /// Fills `slices` with what comes next, and says how many it filled.
     pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut skip = self.offset;
@@ -87,7 +93,7 @@ impl Batch {
     /// Empties a batch that is written, and gives its buffers back.
     pub(super) fn recycle(&mut self) {
         debug_assert!(self.is_empty());
-        for segment in self.segments.drain(..) {
+        while let Some(segment) = self.segments.pop_front() {
             if let Data::Arena(buffer) = segment.data {
                 pool::give(buffer);
             }
@@ -152,7 +158,7 @@ impl Batch {
     /// The batch as received messages, for a peer in the same process.
     pub(crate) fn into_chunk(self) -> Chunk {
         let messages = self.messages();
-        Chunk::new(self.into_pieces().collect(), messages)
+        Chunk::new(self.into_pieces(), messages)
     }
 
     pub(super) fn into_pieces(self) -> impl Iterator<Item = Bytes> {
@@ -282,7 +288,7 @@ mod tests {
             batch.advance(some.len());
             wire.extend(some);
         }
-        let mut chunk = Chunk::new([Bytes::from(wire)].into(), 3);
+        let mut chunk = Chunk::new([Bytes::from(wire)], 3);
         assert_eq!(std::iter::from_fn(|| chunk.next_message()).collect::<Vec<_>>(), sent);
     }
 }

@@ -122,7 +122,7 @@ mod tests {
     use crate::wire::Chunk;
 
     fn parcel(messages: usize) -> Parcel {
-        Chunk::new([b"\0\x01a".repeat(messages).into()].into(), messages).into()
+        Chunk::new([b"\0\x01a".repeat(messages).into()], messages).into()
     }
 
     #[test]
@@ -169,7 +169,7 @@ mod tests {
     fn conflated_only_the_newest_message_is_kept() {
         let mut inbound = Inbound::new(1, 1, true);
         for _ in 0..3 {
-            inbound.deliver(Chunk::new([b"\0\x01a\0\x01b"[..].into()].into(), 2).into());
+            inbound.deliver(Chunk::new([b"\0\x01a\0\x01b"[..].into()], 2).into());
         }
         assert_eq!((inbound.messages(), inbound.room()), (1, usize::MAX));
         assert_eq!(inbound.take_one(), (Some("b".into()), false));

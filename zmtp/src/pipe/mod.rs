@@ -251,8 +251,13 @@ impl Pipes {
     pub(crate) fn take(&mut self, id: PeerId, batch: &mut Batch, limit: usize) {
         batch.recycle();
         if let Some(pipe) = self.get_mut(id) {
-            batch.subscriptions = pipe.announced.drain(..).map(|announced| announced.subscription).collect();
-            pipe.out.take(batch, limit);
+            if !pipe.announced.is_empty() {
+                let announced = pipe.announced.drain(..);
+                batch.subscriptions = announced.map(|announced| announced.subscription).collect();
+            }
+            if !pipe.out.is_empty() {
+                pipe.out.take(batch, limit);
+            }
         }
     }
 

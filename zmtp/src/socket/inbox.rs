@@ -111,7 +111,7 @@ mod tests {
 
     fn parcel(text: &str) -> Parcel {
         let wire: Vec<u8> = text.bytes().flat_map(|octet| [0, 1, octet]).collect();
-        Chunk::new([wire.into()].into(), text.len()).into()
+        Chunk::new([wire.into()], text.len()).into()
     }
 
     fn peer(index: u32) -> PeerId {

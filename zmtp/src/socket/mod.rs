@@ -232,7 +232,6 @@ impl<P: Pattern> Default for Socket<P> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
     use std::task::Context;
 
     use super::*;
@@ -255,7 +254,7 @@ mod tests {
 
     fn deliver(pull: &PullSocket, peer: PeerId, text: &str) {
         let wire: Vec<u8> = text.bytes().flat_map(|octet| [0, 1, octet]).collect();
-        let chunk = Chunk::new(VecDeque::from([wire.into()]), text.len());
+        let chunk = Chunk::new([wire.into()], text.len());
         pull.core.deliver(peer, Delivery::Messages(chunk)).unwrap();
     }
 

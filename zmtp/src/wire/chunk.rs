@@ -27,10 +27,12 @@ pub struct Chunk {
 
 impl Chunk {
     /// Whoever calls this vouches for the invariant.
-    pub(crate) fn new(mut pieces: VecDeque<Bytes>, messages: usize) -> Self {
-        let size = pieces.iter().map(Bytes::len).fold(0, usize::saturating_add);
-        let front = pieces.pop_front().unwrap_or_default();
-        Self { front, at: 0, rest: pieces, messages, size }
+    pub(crate) fn new(pieces: impl IntoIterator<Item = Bytes>, messages: usize) -> Self {
+        let mut pieces = pieces.into_iter();
+        let front = pieces.next().unwrap_or_default();
+        let rest: VecDeque<_> = pieces.collect();
+        let size = rest.iter().map(Bytes::len).fold(front.len(), usize::saturating_add);
+        Self { front, at: 0, rest, messages, size }
     }
 
     /// Messages that are still to be taken.
@@ -41,6 +43,31 @@ impl Chunk {
     /// Octets of memory the chunk holds on to, headers included, taken messages too.
     pub(crate) fn size(&self) -> usize {
         self.size
+    }
+
+    /// Whether every message begins as it should: `is_good` is told the length of its first frame, and whether there
+    /// are more.
+    pub(crate) fn begin_well(&self, is_good: impl Fn(usize, bool) -> bool) -> bool {
+        let front = self.front.get(self.at..).unwrap_or_default();
+        let mut pieces = std::iter::once(front).chain(self.rest.iter().map(|piece| &**piece));
+        let (mut here, mut is_first): (&[u8], _) = (&[], true);
+        loop {
+            while here.is_empty() {
+                let Some(piece) = pieces.next() else { return true };
+                here = piece;
+            }
+            let Ok(Some((header, size))) = Header::decode(here) else { return false };
+            let len = usize::try_from(header.len).unwrap_or(usize::MAX);
+            if is_first && !is_good(len, header.more) {
+                return false;
+            }
+            is_first = !header.more;
+            here = here.get(size..).unwrap_or_default();
+            if here.is_empty() && len > 0 {
+                here = pieces.next().unwrap_or_default();
+            }
+            here = here.get(len..).unwrap_or_default();
+        }
     }
 
     /// Takes the next message. Bodies up to [`Frame::INLINE`] octets are copied into it without an allocation.
@@ -134,7 +161,7 @@ mod tests {
     use super::*;
 
     fn chunk(pieces: &[&[u8]], messages: usize) -> Chunk {
-        Chunk::new(pieces.iter().map(|piece| Bytes::copy_from_slice(piece)).collect(), messages)
+        Chunk::new(pieces.iter().map(|piece| Bytes::copy_from_slice(piece)), messages)
     }
 
     #[test]
@@ -158,6 +185,20 @@ mod tests {
     }
 
     #[test]
+    fn messages_that_begin_badly_are_found_wherever_they_stand() {
+        let body = [7; 300];
+        let pieces: &[&[u8]] = &[b"\x01\0\x02\0\0\0\0\0\0\x01\x2c", &body, b"\0\x01z\x01\0\0\0"];
+        let seen = std::cell::RefCell::new(Vec::new());
+        let all = |len, more| {
+            seen.borrow_mut().push((len, more));
+            true
+        };
+        assert!(chunk(pieces, 3).begin_well(all));
+        assert_eq!(seen.into_inner(), [(0, true), (1, false), (0, true)]);
+        assert!(!chunk(pieces, 3).begin_well(|_, more| more));
+    }
+
+    #[test]
     fn a_small_body_does_not_pin_a_large_chunk() {
         let mut wire = Vec::new();
         for len in [2000_u64, 40_000] {
@@ -166,7 +207,7 @@ mod tests {
         }
         let wire = Bytes::from(wire);
         let inside = wire.as_ptr_range();
-        let mut chunk = Chunk::new([wire.clone()].into(), 2);
+        let mut chunk = Chunk::new([wire.clone()], 2);
         let copied = chunk.next_message().unwrap();
         let shared = chunk.next_message().unwrap();
         assert!(!inside.contains(&copied.first().as_ptr()));

@@ -85,11 +85,10 @@ impl Scanner {
         if self.messages == 0 {
             return None;
         }
-        let mut pieces = std::mem::take(&mut self.held);
-        pieces.push_back(buffer.take(self.whole));
+        let last = buffer.take(self.whole);
         self.at = self.at.saturating_sub(self.whole);
         self.whole = 0;
-        Some(Chunk::new(pieces, std::mem::take(&mut self.messages)))
+        Some(Chunk::new(self.held.drain(..).chain([last]), std::mem::take(&mut self.messages)))
     }
 
     /// Moves the whole frames of the unfinished message out of `buffer`, so that what stands next is at its front.

@@ -40,7 +40,7 @@ impl Receiver {
             pipe.sent = pipe.sent.wrapping_add(1);
         }
         pipe.waiting += messages;
-        pipe.chunks.push_back(Chunk::new([wire.into()].into(), messages));
+        pipe.chunks.push_back(Chunk::new([wire.into()], messages));
         if !pipe.is_listed && !pipe.is_held {
             pipe.is_listed = true;
             self.sources.readable(from);
