@@ -11,6 +11,7 @@ use crate::options::Builder;
 use crate::peer::PeerId;
 use crate::pipe::{Patience, Pipes, View};
 use crate::route::{FairQueue, Trie, distribute};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Mutex, lock};
 use crate::wire::{SocketType, Subscription};
 
@@ -32,6 +33,8 @@ pub struct Xsub {
 struct Subscriber {
     peers: Vec<PeerId>,
     topics: Arc<Mutex<Topics>>,
+    /// The empty topic is among them, so there is nothing to filter.
+    everything: Arc<AtomicBool>,
     sources: FairQueue,
 }
 
@@ -100,7 +103,8 @@ pub(crate) trait Subscribes: Behaviour {
 
 impl Subscriber {
     fn new() -> Self {
-        Self { peers: Vec::new(), topics: Arc::default(), sources: FairQueue::default() }
+        let everything = Arc::new(AtomicBool::new(false));
+        Self { peers: Vec::new(), topics: Arc::default(), everything, sources: FairQueue::default() }
     }
 
     fn detach(&mut self, peer: PeerId) {
@@ -114,8 +118,16 @@ impl Subscriber {
         }
     }
 
+    /// Says how many subscriptions to the topic there were, and how many there are.
+    fn note(&self, subscription: &Subscription) -> (usize, usize) {
+        let mut topics = lock(&self.topics);
+        let noted = topics.note(subscription);
+        self.everything.store(topics.counts.get(b"").is_some(), Ordering::Relaxed);
+        noted
+    }
+
     fn subscribe(&self, pipes: &mut Pipes, subscription: Subscription, verbose: bool) -> bool {
-        let (before, after) = lock(&self.topics).note(&subscription);
+        let (before, after) = self.note(&subscription);
         let ended = before == 1 && after == 0;
         if subscription.wanted || ended || verbose {
             for peer in &self.peers {
@@ -158,7 +170,18 @@ impl Subscribes for Sub {
 #[derive(Debug)]
 pub(crate) struct Filter {
     topics: Arc<Mutex<Topics>>,
+    everything: Arc<AtomicBool>,
     invert: bool,
+}
+
+impl Filter {
+    #[inline(never)]
+    fn wants(&self, first_frame: &[u8]) -> bool {
+        let mut topics = lock(&self.topics);
+        let is_wanted = topics.counts.prefixes(first_frame).next().is_some() != self.invert;
+        topics.unwanted += u64::from(!is_wanted);
+        is_wanted
+    }
 }
 
 impl Behaviour for Sub {
@@ -169,13 +192,14 @@ impl Behaviour for Sub {
     fn new(options: &SubOptions) -> Self {
         let sub = Self(Subscriber::new());
         for topic in &options.topics {
-            lock(&sub.0.topics).note(&Subscription { topic: topic.clone().into(), wanted: true });
+            sub.0.note(&Subscription { topic: topic.clone().into(), wanted: true });
         }
         sub
     }
 
     fn intake(&self, options: &SubOptions) -> Filter {
-        Filter { topics: Arc::clone(&self.0.topics), invert: options.invert }
+        let Subscriber { topics, everything, .. } = &self.0;
+        Filter { topics: Arc::clone(topics), everything: Arc::clone(everything), invert: options.invert }
     }
 
     fn unwanted(&self) -> u64 {
@@ -206,11 +230,10 @@ impl Receiving for Sub {
     }
 
     /// R29-SUB-13: filter by prefix on this side too. A publisher may be behind the times, or send everything.
+    #[inline(always)]
     fn accept(filter: &mut Filter, _source: Source<'_>, message: Message) -> Option<Message> {
-        let mut topics = lock(&filter.topics);
-        let is_wanted = topics.counts.prefixes(message.first()).next().is_some() != filter.invert;
-        topics.unwanted += u64::from(!is_wanted);
-        is_wanted.then_some(message)
+        let all = filter.everything.load(Ordering::Relaxed) && !filter.invert;
+        (all || filter.wants(message.first())).then_some(message)
     }
 }
 

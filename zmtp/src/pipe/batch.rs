@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use crate::pool;
 use crate::wire::{Chunk, Header, Subscription};
@@ -26,7 +26,7 @@ pub(crate) struct Batch {
 }
 
 /// Some wire bytes of a pipe.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Segment {
     pub(crate) data: Data,
     /// Messages that end in it.
@@ -35,11 +35,11 @@ pub(crate) struct Segment {
     pub(crate) whole: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Data {
     /// Frames, one after the other; the last may lack its body, which is the next segment.
     Arena(Vec<u8>),
-    /// One large body.
+    /// The same for several peers, or one large body.
     Shared(Bytes),
 }
 
@@ -121,10 +121,13 @@ impl Batch {
         }
         self.segments.drain(..segment);
         if at > 0
-            && let Some(Segment { data: Data::Arena(buffer), messages, .. }) = self.segments.front_mut()
+            && let Some(segment) = self.segments.front_mut()
         {
-            *messages -= count_ends(&buffer[..at]);
-            buffer.drain(..at);
+            segment.messages -= count_ends(&segment.octets()[..at]);
+            match &mut segment.data {
+                Data::Arena(buffer) => drop(buffer.drain(..at)),
+                Data::Shared(frames) => frames.advance(at),
+            }
         }
         self.segments
     }
@@ -174,22 +177,26 @@ impl Segment {
         self.octets().len()
     }
 
+    /// Makes it one that others can have too.
+    pub(super) fn share(&mut self) {
+        if let Data::Arena(buffer) = &mut self.data {
+            self.data = Data::Shared(pool::share(std::mem::take(buffer)));
+        }
+    }
+
     /// Keeps the frames up to the end of message number `messages`, and returns the rest. There are more.
     pub(super) fn split_after(&mut self, messages: usize) -> Self {
-        let Data::Arena(buffer) = &mut self.data else {
-            unreachable!("one large body does not end two messages");
+        let end = nth_end(self.octets(), messages);
+        let data = match &mut self.data {
+            Data::Arena(buffer) => Data::Arena(buffer.split_off(end)),
+            Data::Shared(frames) => Data::Shared(frames.split_off(end)),
         };
-        let end = nth_end(buffer, messages);
-        let rest = Self {
-            data: Data::Arena(buffer.split_off(end)),
-            messages: self.messages - messages,
-            whole: self.whole,
-        };
+        let rest = Self { data, messages: self.messages - messages, whole: self.whole };
         (self.messages, self.whole) = (messages, true);
         rest
     }
 
-    fn octets(&self) -> &[u8] {
+    pub(super) fn octets(&self) -> &[u8] {
         match &self.data {
             Data::Arena(buffer) => buffer,
             Data::Shared(body) => body,

@@ -10,6 +10,7 @@
 mod batch;
 mod encode;
 mod inbound;
+mod log;
 mod outbound;
 mod parcel;
 mod port;
@@ -29,6 +30,7 @@ pub(crate) use parcel::{Note, Parcel};
 pub(crate) use port::{Delivery, Join, Port, Taken};
 pub(crate) use waiters::{Ticket, Waiters};
 
+use self::log::Log;
 use crate::options::Marks;
 use crate::peer::{Drops, PeerId, PeerInfo};
 use crate::routing_id::RoutingId;
@@ -109,6 +111,8 @@ pub(crate) struct Pipes {
     slots: Vec<Slot>,
     free: Vec<u32>,
     live: usize,
+    /// What several pipes are to get.
+    log: Log,
     marks: Marks,
     pub(crate) drops: Drops,
     /// What the pattern wants to have done as soon as it has returned, in order.
@@ -139,6 +143,7 @@ impl Pipes {
             slots: Vec::new(),
             free: Vec::new(),
             live: 0,
+            log: Log::default(),
             marks,
             drops: Drops::default(),
             wishes: Vec::new(),
@@ -174,6 +179,7 @@ impl Pipes {
     }
 
     pub(crate) fn remove(&mut self, id: PeerId) -> Option<Pipe> {
+        self.spread();
         let slot = self.slots.get_mut(id.index as usize).filter(|slot| slot.generation == id.generation)?;
         let pipe = slot.pipe.take()?;
         slot.generation = slot.generation.wrapping_add(1);
@@ -207,6 +213,7 @@ impl Pipes {
     #[inline]
     #[must_use]
     pub(crate) fn push(&mut self, id: PeerId, message: View<'_>, patience: Patience) -> bool {
+        self.spread();
         let Some(pipe) = self.get_mut(id).filter(|pipe| pipe.out.has_room(patience)) else { return false };
         pipe.out.push(message);
         if pipe.wants_messages {
@@ -218,6 +225,7 @@ impl Pipes {
     /// Appends a copy of `message` to the pipe, or drops it and counts that: the pipe is full, or not there.
     #[inline]
     pub(crate) fn offer(&mut self, id: PeerId, message: View<'_>) {
+        self.spread();
         let Some(pipe) = self.get_mut(id).filter(|pipe| pipe.ending == Ending::No) else {
             self.drops.no_peer += 1;
             return;
@@ -250,6 +258,7 @@ impl Pipes {
     /// Moves at most `limit` messages into `batch`, which is written, up to a batchful.
     pub(crate) fn take(&mut self, id: PeerId, batch: &mut Batch, limit: usize) {
         batch.recycle();
+        self.spread();
         if let Some(pipe) = self.get_mut(id) {
             if !pipe.announced.is_empty() {
                 let announced = pipe.announced.drain(..);
@@ -271,6 +280,17 @@ impl Pipes {
         self.wishes.push((id, Wish::End));
     }
 
+    /// Appends a message for these peers, if it is known that all have room.
+    #[inline]
+    pub(crate) fn append_all(&mut self, peers: &[PeerId], message: View<'_>, patience: Patience) -> bool {
+        self.log.append(peers, message, patience)
+    }
+
+    /// Whether pipes hold one message at most.
+    pub(crate) fn conflate(&self) -> bool {
+        self.marks.conflate
+    }
+
     /// Whether one more message may be pushed. A pipe that is not there has none.
     pub(crate) fn has_room(&mut self, id: PeerId, patience: Patience) -> bool {
         self.get_mut(id).is_some_and(|pipe| pipe.out.has_room(patience))
@@ -278,6 +298,7 @@ impl Pipes {
 
     /// Changes the high-water marks, of the pipes there are too.
     pub(crate) fn set_marks(&mut self, change: impl FnOnce(&mut Marks)) {
+        self.spread();
         change(&mut self.marks);
         let marks = self.marks;
         for pipe in self.slots.iter_mut().filter_map(|slot| slot.pipe.as_mut()) {

@@ -27,6 +27,8 @@ pub(crate) struct Outbound {
     conflate: bool,
     /// A connection is up and takes what it is given; see [`Patience::Paced`].
     pub(crate) flowing: bool,
+    /// Octets that were taken last: most often the next ones are as many, and fit in one segment.
+    taken: usize,
 }
 
 /// How long a sender is willing to wait.
@@ -52,6 +54,7 @@ impl Outbound {
             hwm_bytes,
             conflate,
             flowing: false,
+            taken: 0,
         }
     }
 
@@ -70,9 +73,21 @@ impl Outbound {
     /// Whether one more message may be pushed.
     #[inline]
     pub(crate) fn has_room(&self, patience: Patience) -> bool {
+        let (messages, bytes) = self.limits(patience);
+        self.messages < messages && self.bytes < bytes || self.conflate
+    }
+
+    /// How many messages and octets may be pushed; the last message may exceed the octets.
+    pub(crate) fn room_for(&self, patience: Patience) -> (usize, usize) {
+        let (messages, bytes) = self.limits(patience);
+        (messages.saturating_sub(self.messages), bytes.saturating_sub(self.bytes))
+    }
+
+    #[inline]
+    fn limits(&self, patience: Patience) -> (usize, usize) {
         let paced = self.flowing && patience == Patience::Paced;
         let (messages, bytes) = if paced { (PACE_MESSAGES, PACE_BYTES) } else { (usize::MAX, usize::MAX) };
-        self.messages < self.hwm.min(messages) && self.bytes < self.hwm_bytes.min(bytes) || self.conflate
+        (self.hwm.min(messages), self.hwm_bytes.min(bytes))
     }
 
     pub(crate) fn set_hwm(&mut self, hwm: usize, hwm_bytes: usize) {
@@ -143,6 +158,35 @@ impl Outbound {
                 break;
             }
         }
+        self.taken = moved;
+    }
+
+    /// Takes everything, in segments that can be shared.
+    pub(super) fn take_shared(&mut self) -> Vec<Segment> {
+        self.seal(true);
+        self.taken = std::mem::take(&mut self.bytes);
+        self.messages = 0;
+        let share = |mut segment: Segment| {
+            segment.share();
+            segment
+        };
+        self.sealed.drain(..).map(share).collect()
+    }
+
+    /// Appends whole messages that others get too. Few octets are copied: they take less in a segment with others.
+    pub(super) fn append(&mut self, segments: &[Segment]) {
+        if let [segment] = segments
+            && segment.len() <= COPIED_SHARED
+        {
+            self.make_room(segment.len(), true);
+            self.open.extend_from_slice(segment.octets());
+            self.open_messages += segment.messages;
+        } else {
+            self.seal(true);
+            self.sealed.extend(segments.iter().cloned());
+        }
+        self.messages += segments.iter().map(|segment| segment.messages).sum::<usize>();
+        self.bytes += segments.iter().map(Segment::len).sum::<usize>();
     }
 
     /// Puts a message in front of everything else.
@@ -217,14 +261,14 @@ impl Outbound {
         }
     }
 
-    /// Opens a segment: a small one at first, so that a peer who gets a message now and then costs little, and one of
-    /// full size once that is used up.
+    /// Opens a segment: a small one at first, so that a peer who gets a message now and then costs little, unless
+    /// more was taken at once; and one of full size once that is used up.
     #[cold]
     fn next_segment(&mut self, need: usize, first: bool) {
         let is_busy = !self.open.is_empty();
         self.seal(first);
-        let capacity = if is_busy { SEGMENT } else { FIRST_SEGMENT };
-        self.open = pool::take(capacity.max(need));
+        let usual = (self.taken + self.taken / 4).next_power_of_two().clamp(FIRST_SEGMENT, SEGMENT);
+        self.open = pool::take(if is_busy { SEGMENT } else { usual }.max(need));
     }
 
     fn seal(&mut self, whole: bool) {

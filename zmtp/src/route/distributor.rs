@@ -2,10 +2,8 @@
 //!
 //! R29-PUB-15: silently drop the message for a subscriber whose queue is full. R29-PUB-16: never block.
 
-use crate::message::Frame;
 use crate::peer::PeerId;
 use crate::pipe::{Patience, Pipes, View};
-use crate::pool;
 
 /// Sends a copy to each of `peers`, or, and that is false, to nobody: when `lossless` and one of them is full, or when the
 /// sender is patient and one of them, that takes what it is given, has a batch waiting. Waiting a moment for that one
@@ -18,7 +16,12 @@ pub(crate) fn distribute(
     patience: Patience,
     lossless: bool,
 ) -> bool {
+    // While they are the audience of the log and it has room, so has each of them.
+    if peers.len() > 1 && pipes.append_all(peers, message, patience) {
+        return true;
+    }
     if lossless || patience == Patience::Paced {
+        pipes.spread();
         let mut keeps_pace = |peer: &PeerId| {
             let waited_for = lossless || pipes.get_mut(*peer).is_some_and(|pipe| pipe.out.flowing);
             !waited_for || pipes.has_room(*peer, patience)
@@ -27,25 +30,20 @@ pub(crate) fn distribute(
             return false;
         }
     }
-    match message {
-        // Large octets are copied once, and shared by all queues.
-        View::Octets(octets) if peers.len() > 1 && octets.len() > SHARED => {
-            let frame = Frame::from(pool::copy(octets));
-            peers.iter().for_each(|peer| pipes.offer(*peer, View::Frames(&frame, &[])));
-        }
-        _ => peers.iter().for_each(|peer| pipes.offer(*peer, message)),
+    if peers.len() > 1 && !pipes.conflate() {
+        pipes.begin_log(peers, message, patience);
+    } else {
+        peers.iter().for_each(|peer| pipes.offer(*peer, message));
     }
     true
 }
 
-/// Larger octets are not copied for each peer.
-const SHARED: usize = 2 * 1024;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::Message;
     use crate::options::Marks;
-    use crate::pipe::Origin;
+    use crate::pipe::{Batch, Origin};
 
     fn pipes(n: usize, hwm: usize) -> (Pipes, Vec<PeerId>) {
         let mut pipes = Pipes::new(Marks { send: hwm, ..Marks::default() });
@@ -54,7 +52,8 @@ mod tests {
         (pipes, ids)
     }
 
-    fn counts(pipes: &Pipes) -> Vec<usize> {
+    fn counts(pipes: &mut Pipes) -> Vec<usize> {
+        pipes.spread();
         pipes.iter().map(|(_, pipe)| pipe.out.messages()).collect()
     }
 
@@ -68,7 +67,7 @@ mod tests {
         for _ in 0..2 {
             assert!(distribute(&mut pipes, &ids, View::Octets(b"m"), Patience::Paced, false));
         }
-        assert_eq!(counts(&pipes), [2, 2, 2]);
+        assert_eq!(counts(&mut pipes), [2, 2, 2]);
         assert_eq!(pipes.drops.peer_full, 2);
         assert_eq!(pipes.get_mut(ids[1]).unwrap().dropped, 2);
     }
@@ -78,7 +77,7 @@ mod tests {
         let (mut pipes, ids) = pipes(3, 1);
         pipes.offer(ids[2], View::Octets(b"x"));
         assert!(!distribute(&mut pipes, &ids, View::Octets(b"m"), Patience::None, true));
-        assert_eq!(counts(&pipes), [0, 0, 1]);
+        assert_eq!(counts(&mut pipes), [0, 0, 1]);
     }
 
     #[test]
@@ -95,6 +94,46 @@ mod tests {
         let (mut pipes, ids) = pipes(3, 10);
         let body = vec![7; 100_000];
         assert!(distribute(&mut pipes, &ids, View::Octets(&body), Patience::None, false));
-        assert_eq!(counts(&pipes), [1, 1, 1]);
+        assert_eq!(counts(&mut pipes), [1, 1, 1]);
+    }
+
+    /// What is written once for many is, to each, what a copy of its own would be: beside pipes that are given one.
+    #[test]
+    fn a_shared_log_gives_every_peer_what_copies_of_its_own_would() {
+        for seed in 0..300 {
+            println!("seed {seed}");
+            let rng = &mut fastrand::Rng::with_seed(seed);
+            let hwm = rng.usize(1..20);
+            let (mut shared, ids) = pipes(5, hwm);
+            let (mut copied, _) = pipes(5, hwm);
+            let mut audience = ids.clone();
+            for number in 0..rng.u32(1..200) {
+                match rng.u8(..10) {
+                    0 => audience = ids.iter().copied().filter(|_| rng.bool()).collect(),
+                    1 | 2 => {
+                        let (id, limit) = (ids[rng.usize(..5)], rng.usize(1..30));
+                        assert_eq!(taken(&mut shared, id, limit), taken(&mut copied, id, limit));
+                    }
+                    _ => {
+                        let body = vec![number as u8; [1, 100, 3000, 9000][rng.usize(..4)]];
+                        let message = Message::new("topic").with(body);
+                        let none = Patience::None;
+                        assert!(distribute(&mut shared, &audience, (&message).into(), none, false));
+                        audience.iter().for_each(|id| copied.offer(*id, (&message).into()));
+                    }
+                }
+            }
+            for id in &ids {
+                assert_eq!(taken(&mut shared, *id, 1000), taken(&mut copied, *id, 1000));
+            }
+            assert_eq!(shared.drops, copied.drops);
+        }
+    }
+
+    fn taken(pipes: &mut Pipes, id: PeerId, limit: usize) -> Vec<Message> {
+        let mut batch = Batch::default();
+        pipes.take(id, &mut batch, limit);
+        let mut chunk = batch.into_chunk();
+        std::iter::from_fn(|| chunk.next_message()).collect()
     }
 }

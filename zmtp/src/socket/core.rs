@@ -61,7 +61,10 @@ impl<P: Pattern> Core<P> {
     }
 
     pub(crate) fn peers(&self) -> Vec<PeerInfo> {
-        self.with(|state| state.pipes.iter().filter_map(|(id, pipe)| info(id, pipe)).collect())
+        self.with(|state| {
+            state.pipes.spread();
+            state.pipes.iter().filter_map(|(id, pipe)| info(id, pipe)).collect()
+        })
     }
 
     /// A pipe for a peer that is to be dialled: it queues before the peer exists (R30-PUSH-05). `None` when the socket
@@ -94,7 +97,10 @@ impl<P: Pattern> Core<P> {
 
     /// This peer, if its handshake is done.
     pub(super) fn peer(&self, id: PeerId) -> Option<PeerInfo> {
-        self.with(|state| state.pipes.get_mut(id).and_then(|pipe| info(id, pipe)))
+        self.with(|state| {
+            state.pipes.spread();
+            state.pipes.get_mut(id).and_then(|pipe| info(id, pipe))
+        })
     }
 
     /// Asks the pattern something.
@@ -108,6 +114,7 @@ impl<P: Pattern> Core<P> {
 
     pub(crate) fn drops(&self) -> Drops {
         self.with(|state| {
+            state.pipes.spread();
             let drops = state.pipes.drops;
             Drops { unwanted: drops.unwanted + state.pattern.unwanted(), ..drops }
         })
@@ -182,6 +189,7 @@ impl<P: Pattern> Core<P> {
     /// What closing has discarded so far, pipes that nobody serves included.
     pub(crate) fn unsent(&self) -> Unsent {
         self.with(|state| {
+            state.pipes.spread();
             state.pipes.iter().fold(state.unsent, |mut unsent, (_, pipe)| {
                 unsent.messages += pipe.out.messages();
                 unsent.bytes += pipe.out.bytes();

@@ -208,6 +208,7 @@ impl<P: Pattern> State<P> {
 
     /// Whoever was refused hears of it if the pipe has room now, by this measure of room.
     pub(super) fn offer(&mut self, id: PeerId, has_room: fn(&Outbound) -> bool) {
+        self.pipes.spread();
         let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| pipe.ending == Ending::No) else { return };
         if !has_room(&pipe.out) {
             if pipe.out.has_room(Patience::None) {
@@ -331,6 +332,7 @@ impl<P: Pattern> State<P> {
     /// A connection that was up has ended. Says who it was, and how many messages went with it.
     pub(super) fn part(&mut self, id: PeerId, cause: &Cause, comes_back: bool) -> Option<(PeerInfo, usize)> {
         let immediate = self.immediate;
+        self.pipes.spread();
         let peer = self.unjoin(id)?;
         self.pattern.part(&mut self.pipes, id, cause, comes_back);
         self.grant();
@@ -359,6 +361,7 @@ impl<P: Pattern> State<P> {
 
     /// Lets a pipe end. It takes no more messages.
     pub(super) fn end(&mut self, id: PeerId, ending: Ending) {
+        self.pipes.spread();
         let Some(pipe) = self.pipes.get_mut(id) else { return };
         pipe.ending = pipe.ending.max(ending);
         self.detach(id);
@@ -387,6 +390,7 @@ impl<P: Pattern> State<P> {
     /// Discards what a pipe has queued, and the pipe itself unless it holds messages that may still be received.
     /// Says how many messages were discarded.
     pub(super) fn remove(&mut self, id: PeerId) -> usize {
+        self.pipes.spread();
         self.unjoin(id);
         self.detach(id);
         let is_ending = self.ending > Ending::No;
