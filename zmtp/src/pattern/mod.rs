@@ -162,6 +162,11 @@ pub(crate) trait Receiving: Behaviour {
     /// Whose messages are to be taken next.
     fn next(&mut self) -> Option<PeerId>;
 
+    /// Whether a message that begins with this frame is for the user at all.
+    fn wants(_intake: &mut Self::Intake, _first_frame: &[u8]) -> bool {
+        true
+    }
+
     /// What the user gets of a message, if anything.
     fn accept(_intake: &mut Self::Intake, _source: Source<'_>, message: Message) -> Option<Message> {
         Some(message)

@@ -3,9 +3,9 @@
 //! Subscriptions are counted on this side: each one is told to the publishers, and its end when the last one of its
 //! topic goes. That is what libzmq does and what its publishers count on; R37-PUBSUB-08 would have every end told.
 
-use super::{Behaviour, Conflates, Pattern, Receives, Receiving, Sending, Sends, Source, Splits};
+use super::{Behaviour, Conflates, Pattern, Receives, Receiving, Sending, Sends, Splits};
 use crate::error::SendErrorKind;
-use crate::message::{Frame, Message};
+use crate::message::Frame;
 use crate::monitor::Refusal;
 use crate::options::Builder;
 use crate::peer::PeerId;
@@ -176,7 +176,7 @@ pub(crate) struct Filter {
 
 impl Filter {
     #[inline(never)]
-    fn wants(&self, first_frame: &[u8]) -> bool {
+    fn look(&self, first_frame: &[u8]) -> bool {
         let mut topics = lock(&self.topics);
         let is_wanted = topics.counts.prefixes(first_frame).next().is_some() != self.invert;
         topics.unwanted += u64::from(!is_wanted);
@@ -231,9 +231,8 @@ impl Receiving for Sub {
 
     /// R29-SUB-13: filter by prefix on this side too. A publisher may be behind the times, or send everything.
     #[inline(always)]
-    fn accept(filter: &mut Filter, _source: Source<'_>, message: Message) -> Option<Message> {
-        let all = filter.everything.load(Ordering::Relaxed) && !filter.invert;
-        (all || filter.wants(message.first())).then_some(message)
+    fn wants(filter: &mut Filter, first_frame: &[u8]) -> bool {
+        filter.everything.load(Ordering::Relaxed) && !filter.invert || filter.look(first_frame)
     }
 }
 

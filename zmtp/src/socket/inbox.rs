@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use crate::message::Message;
+use crate::message::{Frame, Message};
 use crate::pattern::Source;
 use crate::peer::PeerId;
 use crate::pipe::Parcel;
@@ -31,32 +31,46 @@ struct Held {
     more: VecDeque<Parcel>,
 }
 
-impl Inbox {
-    /// What `accept` makes of the next message; each peer gives one, then it is the next one's turn.
+impl Held {
     #[inline(always)]
-    pub(crate) fn next<T>(&mut self, accept: impl FnOnce(Source<'_>, Message) -> T) -> Option<T> {
+    fn source(&self) -> Source<'_> {
+        Source { peer: self.peer, routing_id: self.routing_id.as_ref(), note: self.parcel.note.as_ref() }
+    }
+}
+
+impl Inbox {
+    /// The next message, if it is one that is copied into its only frame: where it comes from, its body with what
+    /// follows it, and its length. Each peer gives one, then it is the next one's turn.
+    #[inline(always)]
+    pub(crate) fn short(&self) -> Option<(Source<'_>, &[u8; Frame::INLINE], usize)> {
+        let held = self.ring.front()?;
+        let (body, len) = held.parcel.chunk.short()?;
+        Some((held.source(), body.first_chunk()?, len))
+    }
+
+    /// Takes off what [`short`](Self::short) has shown.
+    #[inline(always)]
+    pub(crate) fn advance_short(&mut self, len: usize) {
+        if let Some(held) = self.ring.front_mut() {
+            held.parcel.chunk.advance_short(len);
+        }
+        self.advance();
+    }
+
+    /// The next message of any kind. [`advance`](Self::advance) comes after it.
+    #[inline(always)]
+    pub(crate) fn long(&mut self) -> Option<(Source<'_>, Message)> {
         let held = self.ring.front_mut()?;
-        let source =
-            Source { peer: held.peer, routing_id: held.routing_id.as_ref(), note: held.parcel.note.as_ref() };
-        let chunk = &mut held.parcel.chunk;
-        let accepted = if let Some((octets, len)) = chunk.short()
-            && let Some(octets) = octets.first_chunk()
-        {
-            let accepted = accept(source, Message::short(octets, len));
-            chunk.advance_short(len);
-            accepted
-        } else {
-            chunk.next_into(&mut self.long);
-            let Some(message) = self.long.take() else {
-                self.end_turn();
-                return None;
-            };
-            accept(source, message)
-        };
-        if held.parcel.chunk.messages() == 0 || self.ring.len() > 1 {
+        held.parcel.chunk.next_into(&mut self.long);
+        Some((held.source(), self.long.take()?))
+    }
+
+    /// Ends the turn of a peer that has given its message.
+    #[inline(always)]
+    pub(crate) fn advance(&mut self) {
+        if self.ring.len() > 1 || self.ring.front().is_some_and(|held| held.parcel.chunk.messages() == 0) {
             self.end_turn();
         }
-        Some(accepted)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -114,6 +128,20 @@ mod tests {
         Chunk::new([wire.into()], text.len()).into()
     }
 
+    impl Inbox {
+        /// What a receiving task does.
+        pub(crate) fn next(&mut self) -> Option<Message> {
+            if let Some((_, octets, len)) = self.short() {
+                let message = Message::short(octets, len);
+                self.advance_short(len);
+                return Some(message);
+            }
+            let message = self.long().map(|(_, message)| message);
+            self.advance();
+            message
+        }
+    }
+
     fn peer(index: u32) -> PeerId {
         PeerId { index, generation: 0 }
     }
@@ -124,9 +152,8 @@ mod tests {
         for (index, texts) in [&["aa", "a"][..], &["b"], &["cc"]].into_iter().enumerate() {
             inbox.hold(peer(index as u32), None, |list| list.extend(texts.iter().map(|text| parcel(text))));
         }
-        let order: String = std::iter::from_fn(|| inbox.next(|_, message| message))
-            .map(|message| char::from(message.first()[0]))
-            .collect();
+        let order: String =
+            std::iter::from_fn(|| inbox.next()).map(|message| char::from(message.first()[0])).collect();
         assert_eq!(order, "abcaca");
         assert!(inbox.is_empty());
         let spent: Vec<_> = std::iter::from_fn(|| inbox.next_spent()).collect();

@@ -32,8 +32,24 @@ impl<P: Receives> Receiver<P> {
             if core.has_arrivals() || self.inbox.wants_more() {
                 ready!(self.poll_refill(core, cx))?;
             }
-            let next = self.inbox.next(|source, message| accept(&mut self.intake, source, message));
-            if let Some(Some(taken)) = next {
+            let taken = if let Some((source, octets, len)) = self.inbox.short() {
+                // In the common case all of this comes down to moving the octets to where the caller wants them.
+                let is_wanted = octets.get(..len).is_some_and(|body| P::wants(&mut self.intake, body));
+                let taken = if is_wanted {
+                    accept(&mut self.intake, source, Message::short(octets, len))
+                } else {
+                    None
+                };
+                self.inbox.advance_short(len);
+                taken
+            } else {
+                let next =
+                    self.inbox.long().filter(|(_, message)| P::wants(&mut self.intake, message.first()));
+                let taken = next.and_then(|(source, message)| accept(&mut self.intake, source, message));
+                self.inbox.advance();
+                taken
+            };
+            if let Some(taken) = taken {
                 return Poll::Ready(Ok(taken));
             }
         }

@@ -52,7 +52,7 @@ impl Receiver {
         if self.arrivals || self.inbox.wants_more() {
             self.refill();
         }
-        let message = self.inbox.next(|_, message| message)?;
+        let message = self.inbox.next()?;
         let [index, number] = message.first()[..] else { panic!("not a message of ours") };
         let from = peer(index.into());
         let pipe = self.pipes.get_mut(&from).unwrap();
