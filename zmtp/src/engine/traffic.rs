@@ -46,6 +46,8 @@ pub(crate) struct Traffic<'a, S> {
     stalled_at: Option<u64>,
     least_in: u64,
     is_over: bool,
+    /// Octets of messages handed over in this turn.
+    handed_over: usize,
     /// What has been read holds nothing whole any more.
     is_scanned: bool,
 }
@@ -83,6 +85,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
             stalled_at: None,
             least_in: progress.bytes,
             is_over: false,
+            handed_over: 0,
             is_scanned: false,
         }
     }
@@ -110,7 +113,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
     fn turns(&mut self, cx: &mut Context<'_>) -> Result<Poll<Cause>, Cause> {
         // A direction that waits is registered to be woken, and is not asked again before that.
         let (mut out, mut incoming) = (Step::Progress, Step::Progress);
+        self.handed_over = 0;
         for _ in 0..TURNS {
+            if self.handed_over >= HANDED_OVER {
+                break;
+            }
             if out == Step::Progress || self.has_a_word() {
                 out = self.write(cx)?;
             }
@@ -235,7 +242,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
             return Ok(false);
         }
         let delivery = match self.wire.poll_event(self.room)? {
-            Some(Event::Messages(chunk)) => Delivery::Messages(chunk),
+            Some(Event::Messages(chunk)) => {
+                self.handed_over += chunk.size();
+                Delivery::Messages(chunk)
+            }
             Some(Event::Subscription(subscription)) => Delivery::Subscription(subscription),
             Some(Event::Ready(_)) | None => {
                 self.is_scanned = true;
@@ -302,6 +312,9 @@ impl<S> std::fmt::Debug for Traffic<'_, S> {
 
 /// Turns of writing and reading before other tasks get the thread.
 const TURNS: usize = 16;
+/// After so many octets of messages their receiver gets the thread: those that it has not looked at when more are read
+/// fall out of the cache.
+const HANDED_OVER: usize = 48 * 1024;
 /// I/O vectors of one write.
 const SLICES: usize = 64;
 /// After so long without taking anything, a peer no longer sets the pace of its senders.
