@@ -237,6 +237,7 @@ impl From<Vec<u8>> for Frame {
 }
 
 impl From<Bytes> for Frame {
+    #[inline]
     fn from(octets: Bytes) -> Self {
         if octets.len() <= Self::INLINE {
             Self::copy(&octets)

@@ -4,6 +4,8 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
+
 use crate::message::{Frame, Message};
 use crate::pattern::Source;
 use crate::peer::PeerId;
@@ -55,6 +57,14 @@ impl Inbox {
             held.parcel.chunk.advance_short(len);
         }
         self.advance();
+    }
+
+    /// The next message's body, if that is long and all there is. [`advance`](Self::advance) comes after it.
+    #[inline(always)]
+    pub(crate) fn single(&mut self) -> Option<(Source<'_>, Bytes)> {
+        let held = self.ring.front_mut()?;
+        let body = held.parcel.chunk.next_single()?;
+        Some((held.source(), body))
     }
 
     /// The next message of any kind. [`advance`](Self::advance) comes after it.

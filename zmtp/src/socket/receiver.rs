@@ -42,6 +42,11 @@ impl<P: Receives> Receiver<P> {
                 };
                 self.inbox.advance_short(len);
                 taken
+            } else if let Some((source, body)) = self.inbox.single() {
+                let is_wanted = P::wants(&mut self.intake, &body);
+                let taken = if is_wanted { accept(&mut self.intake, source, body.into()) } else { None };
+                self.inbox.advance();
+                taken
             } else {
                 let next =
                     self.inbox.long().filter(|(_, message)| P::wants(&mut self.intake, message.first()));

@@ -123,24 +123,71 @@ impl Chunk {
     }
 
     fn next_frame(&mut self) -> Option<(bool, Frame)> {
+        let header = self.next_header()?;
+        let len = usize::try_from(header.len).ok()?;
+        if len > Frame::INLINE {
+            return Some((header.more, Frame::from(self.next_body(len)?)));
+        }
+        self.enter_body(len)?;
+        let end = self.at.checked_add(len)?;
+        let frame = Frame::copy(self.front.get(self.at..end)?);
+        self.at = end;
+        Some((header.more, frame))
+    }
+
+    /// The body of the next message, if it is the only one and too long for a frame to hold inside.
+    #[inline(never)]
+    pub(crate) fn next_single(&mut self) -> Option<Bytes> {
+        self.enter_piece()?;
+        let before = self.at;
+        let header = self.next_header()?;
+        let len = usize::try_from(header.len).ok()?;
+        if header.more || len <= Frame::INLINE {
+            self.at = before;
+            return None;
+        }
+        let body = self.next_body(len)?;
+        self.messages = self.messages.saturating_sub(1);
+        Some(body)
+    }
+
+    /// Passes over a header, which stands in one piece.
+    #[inline]
+    fn next_header(&mut self) -> Option<Header> {
+        self.enter_piece()?;
+        let (header, size) = Header::decode(self.front.get(self.at..)?).ok().flatten()?;
+        self.at = self.at.saturating_add(size);
+        Some(header)
+    }
+
+    /// Takes a body: few octets are copied, many are shared.
+    #[inline]
+    fn next_body(&mut self, len: usize) -> Option<Bytes> {
+        self.enter_body(len)?;
+        let end = self.at.checked_add(len)?;
+        let body = self.front.get(self.at..end)?;
+        let body = if len <= COPIED || len.saturating_mul(PINNED) < self.front.len() {
+            Bytes::copy_from_slice(body)
+        } else {
+            self.front.slice(self.at..end)
+        };
+        self.at = end;
+        Some(body)
+    }
+
+    /// Goes to a body, which follows its header or is the next piece.
+    #[inline]
+    fn enter_body(&mut self, len: usize) -> Option<()> {
+        if len > 0 && self.at == self.front.len() { self.next_piece() } else { Some(()) }
+    }
+
+    /// Goes on to a piece that has something left.
+    #[inline]
+    fn enter_piece(&mut self) -> Option<()> {
         while self.at >= self.front.len() {
             self.next_piece()?;
         }
-        let (header, size) = Header::decode(self.front.get(self.at..)?).ok().flatten()?;
-        self.at = self.at.saturating_add(size);
-        let len = usize::try_from(header.len).ok()?;
-        if len > 0 && self.at == self.front.len() {
-            self.next_piece()?;
-        }
-        let end = self.at.checked_add(len)?;
-        let body = self.front.get(self.at..end)?;
-        let frame = if len <= COPIED || len.saturating_mul(PINNED) < self.front.len() {
-            Frame::copy(body)
-        } else {
-            Frame::from(self.front.slice(self.at..end))
-        };
-        self.at = end;
-        Some((header.more, frame))
+        Some(())
     }
 
     fn next_piece(&mut self) -> Option<()> {
@@ -197,6 +244,21 @@ mod tests {
         assert!(chunk(pieces, 3).begin_well(all));
         assert_eq!(seen.into_inner(), [(0, true), (1, false), (0, true)]);
         assert!(!chunk(pieces, 3).begin_well(|_, more| more));
+    }
+
+    #[test]
+    fn only_long_messages_of_one_frame_are_singles() {
+        let body = [7; 70];
+        let head: &[u8] = b"\0\x01a\x01\0\0\x46";
+        let mut chunk = chunk(&[&[head, &body, b"\0\x46"].concat(), &body, b"\0\x01z"], 4);
+        assert_eq!(chunk.next_single(), None);
+        assert_eq!(chunk.next_message().unwrap(), "a");
+        assert_eq!(chunk.next_single(), None);
+        assert_eq!(chunk.next_message().unwrap(), Message::new("").with(&body));
+        assert_eq!(chunk.next_single().unwrap(), body[..]);
+        assert_eq!((chunk.messages(), chunk.next_single()), (1, None));
+        assert_eq!(chunk.next_message().unwrap(), "z");
+        assert_eq!(chunk.next_single(), None);
     }
 
     #[test]
