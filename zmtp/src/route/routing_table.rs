@@ -1,9 +1,11 @@
 //! Which peer has which routing id.
 //!
-//! R28-ROUTER-09: each queue pair has a unique name. The names are chosen by strangers, so the table hashes them with
-//! a key of its own.
+//! R28-ROUTER-09: each queue pair has a unique name. Names that strangers chose are hashed with a key of the table's
+//! own; those that it made up itself, which begin with a zero octet, are numbers, and are looked up as such.
 
 use std::collections::HashMap;
+
+use rustc_hash::FxHashMap;
 
 use crate::peer::PeerId;
 use crate::routing_id::RoutingId;
@@ -11,7 +13,8 @@ use crate::routing_id::RoutingId;
 /// Peers by routing id.
 #[derive(Debug)]
 pub(crate) struct RoutingTable {
-    peers: HashMap<RoutingId, PeerId>,
+    chosen: HashMap<RoutingId, PeerId>,
+    made_up: FxHashMap<u32, PeerId>,
     /// The number of the last id that was made up.
     generated: u32,
 }
@@ -19,22 +22,31 @@ pub(crate) struct RoutingTable {
 impl RoutingTable {
     /// Ids are made up from `start` on.
     pub(crate) fn new(start: u32) -> Self {
-        Self { peers: HashMap::new(), generated: start }
+        Self { chosen: HashMap::new(), made_up: FxHashMap::default(), generated: start }
     }
 
     pub(crate) fn get(&self, id: &[u8]) -> Option<PeerId> {
-        self.peers.get(id).copied()
+        match number(id) {
+            Some(number) => self.made_up.get(&number).copied(),
+            None => self.chosen.get(id).copied(),
+        }
     }
 
     /// Gives the id to the peer, whoever had it.
     pub(crate) fn insert(&mut self, id: RoutingId, peer: PeerId) {
-        self.peers.insert(id, peer);
+        match number(id.as_ref()) {
+            Some(number) => self.made_up.insert(number, peer),
+            None => self.chosen.insert(id, peer),
+        };
     }
 
     /// Takes the id back from this peer. From another one that has it by now it is not taken.
     pub(crate) fn remove(&mut self, id: &RoutingId, peer: PeerId) {
-        if self.peers.get(id) == Some(&peer) {
-            self.peers.remove(id);
+        if self.get(id.as_ref()) == Some(peer) {
+            match number(id.as_ref()) {
+                Some(number) => self.made_up.remove(&number),
+                None => self.chosen.remove(id),
+            };
         }
     }
 
@@ -42,12 +54,17 @@ impl RoutingTable {
     pub(crate) fn generate(&mut self) -> RoutingId {
         loop {
             self.generated = self.generated.wrapping_add(1);
-            let id = RoutingId::generated(self.generated);
-            if !self.peers.contains_key(&id) {
-                return id;
+            if !self.made_up.contains_key(&self.generated) {
+                return RoutingId::generated(self.generated);
             }
         }
     }
+}
+
+/// The number of an id that was made up.
+#[inline]
+fn number(id: &[u8]) -> Option<u32> {
+    if let [0, number @ ..] = id { Some(u32::from_be_bytes(*number.as_array()?)) } else { None }
 }
 
 #[cfg(test)]
