@@ -209,7 +209,7 @@ impl Sending for Router {
         };
         // A peer that takes what it is given is given time to do so, whatever becomes of the message then.
         let keeps_pace = self.options.mandatory
-            || patience == Patience::Paced && pipes.get_mut(peer).is_some_and(|pipe| pipe.out.flowing);
+            || patience == Patience::Paced && pipes.get_mut(peer).is_some_and(|pipe| pipe.out.is_flowing());
         if keeps_pace && !pipes.has_room(peer, patience) {
             return Err(SendErrorKind::Full);
         }

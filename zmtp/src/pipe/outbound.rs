@@ -25,8 +25,9 @@ pub(crate) struct Outbound {
     hwm_bytes: usize,
     /// Only the newest message is kept, and there is always room.
     conflate: bool,
-    /// A connection is up and takes what it is given; see [`Patience::Paced`].
-    pub(crate) flowing: bool,
+    flowing: bool,
+    /// What the marks allow a sender who waits anyway; see [`Patience::Paced`].
+    paced: (usize, usize),
     /// Octets that were taken last: most often the next ones are as many, and fit in one segment.
     taken: usize,
 }
@@ -54,7 +55,23 @@ impl Outbound {
             hwm_bytes,
             conflate,
             flowing: false,
+            paced: (hwm, hwm_bytes),
             taken: 0,
+        }
+    }
+
+    /// Whether a connection is up and takes what it is given.
+    pub(crate) fn is_flowing(&self) -> bool {
+        self.flowing
+    }
+
+    /// Notes whether a connection is up and takes what it is given.
+    #[inline]
+    pub(crate) fn set_flowing(&mut self, flowing: bool) {
+        self.flowing = flowing;
+        self.paced = (self.hwm, self.hwm_bytes);
+        if flowing {
+            self.paced = (self.hwm.min(PACE_MESSAGES), self.hwm_bytes.min(PACE_BYTES));
         }
     }
 
@@ -85,13 +102,15 @@ impl Outbound {
 
     #[inline]
     fn limits(&self, patience: Patience) -> (usize, usize) {
-        let paced = self.flowing && patience == Patience::Paced;
-        let (messages, bytes) = if paced { (PACE_MESSAGES, PACE_BYTES) } else { (usize::MAX, usize::MAX) };
-        (self.hwm.min(messages), self.hwm_bytes.min(bytes))
+        match patience {
+            Patience::Paced => self.paced,
+            Patience::None => (self.hwm, self.hwm_bytes),
+        }
     }
 
     pub(crate) fn set_hwm(&mut self, hwm: usize, hwm_bytes: usize) {
         (self.hwm, self.hwm_bytes) = (hwm, hwm_bytes);
+        self.set_flowing(self.flowing);
     }
 
     /// Drops everything that was not taken, and says how many messages that were.
@@ -366,7 +385,7 @@ mod tests {
             out.push(View::Octets(&[0; 60_000]));
         }
         assert!(out.has_room(Patience::Paced));
-        out.flowing = true;
+        out.set_flowing(true);
         assert!(!out.has_room(Patience::Paced));
         assert!(out.has_room(Patience::None));
     }

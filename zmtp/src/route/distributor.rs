@@ -23,7 +23,7 @@ pub(crate) fn distribute(
     if lossless || patience == Patience::Paced {
         pipes.spread();
         let mut keeps_pace = |peer: &PeerId| {
-            let waited_for = lossless || pipes.get_mut(*peer).is_some_and(|pipe| pipe.out.flowing);
+            let waited_for = lossless || pipes.get_mut(*peer).is_some_and(|pipe| pipe.out.is_flowing());
             !waited_for || pipes.has_room(*peer, patience)
         };
         if !peers.iter().all(&mut keeps_pace) {
@@ -85,7 +85,7 @@ mod tests {
         let (mut pipes, ids) = pipes(2, 1);
         pipes.offer(ids[0], View::Octets(b"x"));
         assert!(distribute(&mut pipes, &ids, View::Octets(b"m"), Patience::Paced, false));
-        pipes.get_mut(ids[0]).unwrap().out.flowing = true;
+        pipes.get_mut(ids[0]).unwrap().out.set_flowing(true);
         assert!(!distribute(&mut pipes, &ids, View::Octets(b"m"), Patience::Paced, false));
     }
 

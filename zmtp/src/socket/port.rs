@@ -68,7 +68,7 @@ impl<P: Pattern> Port for Core<P> {
             }
             state.pipes.take(id, batch, limit);
             let Some(pipe) = state.pipes.get_mut(id) else { return Taken::EndNow };
-            pipe.out.flowing = true;
+            pipe.out.set_flowing(true);
             if !batch.is_idle() {
                 state.sends = 0;
                 state.offer(id, Outbound::is_relieved);
@@ -124,7 +124,7 @@ impl<P: Pattern> Port for Core<P> {
     fn stalled(&self, id: PeerId) {
         self.with(|state| {
             if let Some(pipe) = state.pipes.get_mut(id) {
-                pipe.out.flowing = false;
+                pipe.out.set_flowing(false);
                 state.offer(id, |out| out.has_room(Patience::Paced));
             }
         });
@@ -135,7 +135,7 @@ impl<P: Pattern> Port for Core<P> {
         let parted = self.with(|state| {
             let pipe = state.pipes.get_mut(id)?;
             pipe.out.restore(left);
-            pipe.out.flowing = false;
+            pipe.out.set_flowing(false);
             pipe.forget_announced();
             state.offer(id, |out| out.has_room(Patience::Paced));
             state.part(id, &cause, comes_back)

@@ -63,7 +63,7 @@ fn the_turn_stays_right_when_peers_come_and_go() {
 #[test]
 fn only_a_patient_sender_is_paced() {
     let (mut pipes, ids, mut balancer) = pipes(1, 1000);
-    pipes.get_mut(ids[0]).unwrap().out.flowing = true;
+    pipes.get_mut(ids[0]).unwrap().out.set_flowing(true);
     let body = vec![0; 100_000];
     let mut sent = 0;
     while balancer.send(&mut pipes, View::Octets(&body), Patience::Paced).is_some() {
@@ -204,7 +204,7 @@ fn whoever_was_full_comes_last_when_it_has_room_again() {
 fn a_peer_moves_between_the_circles_as_its_queue_fills_and_empties() {
     let (mut pipes, ids, mut balancer) = pipes(1, 4);
     let at = ids[0];
-    pipes.get_mut(at).unwrap().out.flowing = true;
+    pipes.get_mut(at).unwrap().out.set_flowing(true);
     let body = vec![0; 200_000];
     let send = |balancer: &mut LoadBalancer, pipes: &mut Pipes, patience| {
         balancer.send(pipes, View::Octets(&body), patience).is_some()
