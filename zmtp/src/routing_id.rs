@@ -4,6 +4,8 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use smallvec::SmallVec;
+
 use crate::message::Frame;
 
 /// Names one peer of a ROUTER: the identity that the peer announced, or five octets that the ROUTER made up, of which
@@ -20,30 +22,26 @@ use crate::message::Frame;
 /// # Ok::<(), zmtp::InvalidRoutingId>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct RoutingId(Frame);
+pub struct RoutingId(SmallVec<[u8; 24]>);
 
 impl RoutingId {
     /// One of ours, for a peer that announced none (R37-ID-04).
     pub(crate) fn generated(number: u32) -> Self {
         let [a, b, c, d] = number.to_be_bytes();
-        Self(Frame::from(&[0, a, b, c, d]))
+        Self(SmallVec::from_slice(&[0, a, b, c, d]))
     }
 
     /// What a peer announced, which the handshake has checked.
     pub(crate) fn announced(identity: &[u8]) -> Option<Self> {
-        (!identity.is_empty()).then(|| Self(Frame::from(identity)))
+        (!identity.is_empty()).then(|| Self(identity.into()))
     }
 
-    pub(crate) fn frame(&self) -> &Frame {
-        &self.0
-    }
-
-    fn chosen(frame: Frame) -> Result<Self, InvalidRoutingId> {
-        match frame.len() {
-            0 => Err(InvalidRoutingId::Empty),
-            1..=255 if frame[0] == 0 => Err(InvalidRoutingId::LeadingZero),
-            1..=255 => Ok(Self(frame)),
-            octets => Err(InvalidRoutingId::TooLong { octets }),
+    fn chosen(octets: &[u8]) -> Result<Self, InvalidRoutingId> {
+        match octets {
+            [] => Err(InvalidRoutingId::Empty),
+            [_, ..] if octets.len() > 255 => Err(InvalidRoutingId::TooLong { octets: octets.len() }),
+            [0, ..] => Err(InvalidRoutingId::LeadingZero),
+            _ => Ok(Self(octets.into())),
         }
     }
 }
@@ -93,7 +91,7 @@ impl Ord for RoutingId {
 
 impl From<RoutingId> for Frame {
     fn from(id: RoutingId) -> Self {
-        id.0
+        Self::from(id.as_ref())
     }
 }
 
@@ -103,7 +101,7 @@ macro_rules! chosen {
             type Error = InvalidRoutingId;
 
             fn try_from(octets: $from) -> Result<Self, InvalidRoutingId> {
-                Self::chosen(octets.into())
+                Self::chosen(octets.as_ref())
             }
         }
     )*};
@@ -115,7 +113,7 @@ impl<const N: usize> TryFrom<&[u8; N]> for RoutingId {
     type Error = InvalidRoutingId;
 
     fn try_from(octets: &[u8; N]) -> Result<Self, InvalidRoutingId> {
-        Self::chosen(octets.into())
+        Self::chosen(octets)
     }
 }
 

@@ -15,15 +15,17 @@ use tokio_util::task::TaskTracker;
 use super::{Settings, Traffic, shake};
 use crate::endpoint::Endpoint;
 use crate::monitor::Event;
+use crate::peer::PeerId;
 use crate::pipe::{Join, Origin, Port};
 use crate::transport::Accept;
+use crate::wire::Connection;
 
 /// Accepts peers until `stop`, and serves each in one of `tasks`.
 pub(crate) async fn run<A: Accept>(
     listener: A,
     endpoint: Endpoint,
     port: Arc<dyn Port>,
-    settings: Settings,
+    settings: Arc<Settings>,
     stop: CancellationToken,
     tasks: TaskTracker,
 ) {
@@ -44,7 +46,7 @@ pub(crate) async fn run<A: Accept>(
                     Some(address),
                     origin,
                     Arc::clone(&port),
-                    settings.clone(),
+                    Arc::clone(&settings),
                     stop.clone(),
                 ));
             }
@@ -70,22 +72,41 @@ pub(crate) async fn serve<S>(
     address: Option<String>,
     origin: Origin,
     port: Arc<dyn Port>,
-    settings: Settings,
+    settings: Arc<Settings>,
     stop: CancellationToken,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (wire, remote) = match stop.run_until_cancelled(shake(&mut io, &settings)).await {
-        None => return,
-        Some(Ok(ready)) => ready,
-        Some(Err(cause)) => {
+    // In a box of its own, which is gone when the connection is up.
+    let joined = Box::pin(admit(&mut io, address, origin, &*port, &settings, stop)).await;
+    if let Some((wire, id)) = joined {
+        Traffic::new(&mut io, wire, &*port, id, &settings).run(false).await;
+    }
+}
+
+/// Shakes hands, and makes the peer known to the socket.
+async fn admit<S>(
+    io: &mut S,
+    address: Option<String>,
+    origin: Origin,
+    port: &dyn Port,
+    settings: &Settings,
+    stop: CancellationToken,
+) -> Option<(Connection, PeerId)>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (wire, remote) = match stop.run_until_cancelled(shake(io, settings)).await? {
+        Ok(ready) => ready,
+        Err(cause) => {
             port.report(Event::HandshakeFailed { endpoint: origin.endpoint, address, cause, retry: false });
-            return;
+            return None;
         }
     };
     // `unbind` first stops the listener and then ends its peers: this peer is either seen there or refused here.
-    if let Join::Yes(id) = port.join(None, &origin, &remote, address, &|| !stop.is_cancelled()) {
-        Traffic::new(&mut io, wire, &*port, id, &settings).run(false).await;
+    match port.join(None, &origin, &remote, address, &|| !stop.is_cancelled()) {
+        Join::Yes(id) => Some((wire, id)),
+        Join::NotNow | Join::Over => None,
     }
 }
 

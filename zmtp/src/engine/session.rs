@@ -22,7 +22,7 @@ pub(crate) async fn run<D: Dial>(
     origin: Origin,
     id: PeerId,
     port: Arc<dyn Port>,
-    settings: Settings,
+    settings: Arc<Settings>,
     has_left: Arc<AtomicBool>,
 ) {
     let session = Session { dialer, origin, id, port: &*port, settings, has_left };
@@ -35,7 +35,7 @@ struct Session<'a, D> {
     origin: Origin,
     id: PeerId,
     port: &'a dyn Port,
-    settings: Settings,
+    settings: Arc<Settings>,
     has_left: Arc<AtomicBool>,
 }
 
@@ -95,7 +95,9 @@ impl<D: Dial> Session<'_, D> {
         let stop = &self.settings.reconnect.stop;
         let address = D::address(io);
         let endpoint = self.origin.endpoint.clone();
-        let (wire, remote) = match self.unless_over(shake(io, &self.settings)).await? {
+        // In a box of its own, which is gone when the connection is up.
+        let shaken = Box::pin(self.unless_over(shake(io, &self.settings))).await?;
+        let (wire, remote) = match shaken {
             Ok(ready) => ready,
             Err(cause) => {
                 let retry = !(cause.is_final() || stop.always || stop.handshake_failed);

@@ -92,13 +92,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
 
     /// Runs until the connection ends, and tells the socket. Says whether there is to be another one: if we dialled,
     /// and the peer did not refuse us for good.
-    pub(crate) async fn run(mut self, dialled: bool) -> bool {
+    pub(crate) async fn run(&mut self, dialled: bool) -> bool {
         let cause = poll_fn(|cx| self.poll(cx)).await;
         if self.is_over && self.progress_out > 0 {
-            self.say_goodbye().await;
+            Box::pin(self.say_goodbye()).await;
         }
         let comes_back = dialled && !cause.is_final();
-        self.port.part(self.id, self.batch, cause, comes_back);
+        self.port.part(self.id, std::mem::take(&mut self.batch), cause, comes_back);
         comes_back
     }
 

@@ -238,6 +238,6 @@ impl Receiving for Router {
             Some(Note::Left(_)) => notify.left,
         };
         let id = source.routing_id.filter(|_| wanted)?;
-        Some(message.with_first(id.frame().clone()))
+        Some(message.with_first(id.as_ref()))
     }
 }

@@ -27,11 +27,11 @@ use crate::wire::{self, Config, Incompatible, Metadata, Remote, Version};
 pub(crate) fn bind(
     name: &str,
     port: Arc<dyn Port>,
-    settings: Settings,
+    settings: Arc<Settings>,
     stop: CancellationToken,
     tasks: &TaskTracker,
 ) -> io::Result<()> {
-    let bound = Bound { port, config: settings.config, stop };
+    let bound = Bound { port, config: settings.config.clone(), stop };
     let mut names = lock(&NAMES);
     let entry = names.entry(name.to_owned()).or_default();
     if entry.bound.as_ref().is_some_and(|other| !other.stop.is_cancelled()) {
@@ -63,7 +63,7 @@ pub(crate) async fn connect(
     origin: Origin,
     id: PeerId,
     port: Arc<dyn Port>,
-    settings: Settings,
+    settings: Arc<Settings>,
 ) {
     let mut binder = find(&name);
     let found = poll_fn(|cx| {

@@ -22,7 +22,12 @@ pub(crate) struct Buffer {
 
 impl Buffer {
     pub(crate) fn new() -> Self {
-        Self { bytes: Vec::new(), front: 0, next: SMALL, want: 0, offered: 0 }
+        Self { bytes: Vec::new(), front: 0, next: FIRST, want: 0, offered: 0 }
+    }
+
+    /// The handshake is over: reads may get larger.
+    pub(crate) fn open(&mut self) {
+        self.next = SMALL;
     }
 
     /// The place for the next read; there is always room.
@@ -130,7 +135,9 @@ impl Drop for Buffer {
     }
 }
 
-/// The first buffer of a connection.
+/// The buffer of a handshake, which thousands may be in at once.
+const FIRST: usize = 512;
+/// The first buffer after that.
 const SMALL: usize = 8 * 1024;
 /// The buffer under load. Beyond 64 KiB a read gets no cheaper.
 const BIG: usize = 64 * 1024;
@@ -147,10 +154,19 @@ const PINNED: usize = 4;
 mod tests {
     use super::*;
 
+    fn open() -> Buffer {
+        let mut buffer = Buffer::new();
+        buffer.open();
+        buffer
+    }
+
     #[test]
     fn an_idle_buffer_holds_nothing_and_a_busy_one_grows_once() {
         let mut buffer = Buffer::new();
         assert_eq!(buffer.bytes.capacity(), 0);
+        assert_eq!(buffer.space().remaining_mut(), FIRST);
+        buffer.open();
+        buffer.release();
         assert_eq!(buffer.space().remaining_mut(), SMALL);
         buffer.space().put_bytes(0, SMALL);
         buffer.filled(SMALL);
@@ -162,7 +178,7 @@ mod tests {
 
     #[test]
     fn hostile_29_a_claimed_length_reserves_nothing_beyond_the_growth_step() {
-        let mut buffer = Buffer::new();
+        let mut buffer = open();
         buffer.fill(&[0; 9]);
         buffer.want(64 << 20);
         buffer.space();
@@ -174,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_large_frame_is_read_to_its_end_and_no_further() {
-        let mut buffer = Buffer::new();
+        let mut buffer = open();
         buffer.fill(&[0; 100]);
         buffer.want(100_000);
         assert_eq!(buffer.space().remaining_mut(), 99_900);
@@ -182,7 +198,7 @@ mod tests {
 
     #[test]
     fn after_a_large_frame_one_like_it_is_read_in_one_go() {
-        let mut buffer = Buffer::new();
+        let mut buffer = open();
         buffer.fill(&[0; 100]);
         buffer.want(100_000);
         buffer.space().put_bytes(0, 99_900);
@@ -197,7 +213,7 @@ mod tests {
 
     #[test]
     fn few_octets_do_not_keep_a_large_buffer_alive() {
-        let mut buffer = Buffer::new();
+        let mut buffer = open();
         buffer.fill(&[7; 2000]);
         let place = buffer.octets().as_ptr();
         assert_ne!(buffer.take(100).as_ptr(), place);
@@ -210,7 +226,7 @@ mod tests {
 
     #[test]
     fn taking_a_little_many_times_moves_nothing() {
-        let mut buffer = Buffer::new();
+        let mut buffer = open();
         buffer.fill(&[7; 8000]);
         let place = buffer.octets().as_ptr();
         for taken in 1..=1000 {
@@ -223,7 +239,7 @@ mod tests {
 
     #[test]
     fn there_is_always_room() {
-        let mut buffer = Buffer::new();
+        let mut buffer = open();
         for want in [0, 10, SMALL + 1, LARGE, LARGE + 1, 3 * GROWTH] {
             buffer.want(want);
             for _ in 0..20 {

@@ -172,6 +172,7 @@ impl Connection {
                 let (handshake, config) = &mut **handshake;
                 let remote = handshake.handle_input(config, &mut self.buffer, &mut self.out)?;
                 if let Some(remote) = &remote {
+                    self.buffer.open();
                     self.phase = Phase::Traffic(Scanner::new(config.limits), remote.version);
                 }
                 Ok(remote.map(Event::Ready))
