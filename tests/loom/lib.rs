@@ -309,3 +309,34 @@ fn model_9_a_questioner_that_leaves_does_not_hold_the_answerer_up() {
         asking.join().unwrap();
     });
 }
+
+#[test]
+fn model_10_what_is_written_once_reaches_every_subscriber_and_wakes_its_engine() {
+    model(|| {
+        let model = Model::<Pub>::new(4);
+        let ids = [model.open(), model.open()];
+        ids.iter().for_each(|id| model.peer_subscribes(*id, ""));
+        let engine = model.clone();
+        let other = thread::spawn(move || block_on(take(&engine, ids[1], 2)));
+        let sender = model.clone();
+        let publishing = thread::spawn(move || assert!(sender.try_send("a") && sender.try_send("b")));
+        let both = [Message::from("a"), Message::from("b")];
+        assert_eq!(block_on(take(&model, ids[0], 2)), both);
+        assert_eq!(other.join().unwrap(), both);
+        publishing.join().unwrap();
+    });
+}
+
+#[test]
+fn model_10_a_subscriber_that_leaves_takes_nothing_from_the_others() {
+    model(|| {
+        let model = Model::<Pub>::new(4);
+        let ids = [model.open(), model.open()];
+        ids.iter().for_each(|id| model.peer_subscribes(*id, ""));
+        let engine = model.clone();
+        let leaving = thread::spawn(move || engine.part(ids[1]));
+        assert!(model.try_send("a") && model.try_send("b"));
+        assert_eq!(block_on(take(&model, ids[0], 2)), [Message::from("a"), Message::from("b")]);
+        leaving.join().unwrap();
+    });
+}
