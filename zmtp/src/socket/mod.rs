@@ -152,6 +152,9 @@ macro_rules! sends {
             /// (R30-PUSH-09). What a broken connection had taken and not passed on is lost in both cases: ZMTP has no
             /// acknowledgements.
             ///
+            /// What is queued leaves when the sending task next waits or yields, and after 4,096 sends at the latest. A task
+            /// that goes on computing keeps it; `tokio::task::yield_now().await` lets it go.
+            ///
             /// # Errors
             /// [`SendErrorKind::Closed`]; [`SendErrorKind::OutOfTurn`] on REQ and REP; [`SendErrorKind::Unroutable`] on a
             /// [mandatory](Builder::mandatory) ROUTER. The message is inside.
