@@ -5,8 +5,9 @@ use clap::{Parser, ValueEnum};
 /// One side of a benchmark.
 ///
 /// ```text
-/// push|pull|req|rep|pub|sub|dealer|router|inproc|inproc-req --endpoint E --size S --count N
-///     [--peers K] [--window W] [--hwm H] [--rt ct|mt|mt-spawn] [--hold]
+/// push|pull|req|rep|pub|sub|dealer|router|inproc|inproc-req
+///     |fan-push|fan-pull|stalled-push|stalled-pull|paced-push|idle-push|timed-pull
+///     --endpoint E --size S --count N [--peers K] [--window W] [--hwm H] [--rt ct|ct-main|mt|mt-main] [--hold]
 /// ```
 #[derive(Debug, Clone, Parser)]
 pub struct Arguments {
@@ -41,12 +42,14 @@ pub struct Arguments {
 /// A tokio runtime, and where the program's own loop runs.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum Runtime {
-    /// Current-thread.
+    /// Current-thread, and the loop runs in a spawned task.
     Ct,
-    /// Multi-thread, and the loop runs in `block_on`, outside the workers: what `#[tokio::main]` gives.
-    Mt,
+    /// Current-thread, and the loop runs in `block_on`: what `#[tokio::main(flavor = "current_thread")]` gives.
+    CtMain,
     /// Multi-thread, and the loop runs in a spawned task.
-    MtSpawn,
+    Mt,
+    /// Multi-thread, and the loop runs in `block_on`, outside the workers: what `#[tokio::main]` gives.
+    MtMain,
 }
 
 impl Arguments {
@@ -76,13 +79,15 @@ impl Runtime {
     pub fn run(self, program: impl Future<Output = ()> + Send + 'static) {
         use tokio::runtime::Builder;
         let mut builder = match self {
-            Self::Ct => Builder::new_current_thread(),
-            Self::Mt | Self::MtSpawn => Builder::new_multi_thread(),
+            Self::Ct | Self::CtMain => Builder::new_current_thread(),
+            Self::Mt | Self::MtMain => Builder::new_multi_thread(),
         };
         let runtime = builder.enable_all().build().expect("a runtime");
         match self {
-            Self::Ct | Self::Mt => runtime.block_on(program),
-            Self::MtSpawn => runtime.block_on(async { tokio::spawn(program).await.expect("the program") }),
+            Self::CtMain | Self::MtMain => runtime.block_on(program),
+            Self::Ct | Self::Mt => {
+                runtime.block_on(async { tokio::spawn(program).await.expect("the program") })
+            }
         }
     }
 }

@@ -6,11 +6,13 @@
 
 mod arguments;
 mod report;
+mod stamp;
 mod stdin;
 mod usage;
 
 pub use arguments::{Arguments, Runtime};
 pub use report::{Latencies, Meter, check, ready, say};
+pub use stamp::{Clock, Shares};
 pub use stdin::Stdin;
 pub use usage::{cpu_time, peak_rss_kib, raise_descriptors, resident_kib};
 

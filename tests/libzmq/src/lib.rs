@@ -18,7 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use monitor::{Event, Monitor};
-pub use socket::{RawMsg, Socket, proxy};
+pub use socket::{RawMsg, Socket, poll_in, proxy};
 pub use zmq_h::{ContextOpt, Opt, SocketType};
 
 /// The optimisation level that libzmq was compiled with; "3" in a release build.

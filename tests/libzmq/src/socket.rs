@@ -93,6 +93,24 @@ impl Socket {
         self.recv_frame(frame, 0)
     }
 
+    /// As `recv_into`, but [`Error::EAGAIN`] where that would block.
+    #[inline]
+    pub fn try_recv_into(&self, frame: &mut RawMsg) -> Result<()> {
+        self.recv_frame(frame, DONTWAIT)
+    }
+
+    /// Sends a frame of which more follow, or the last one.
+    #[inline]
+    pub fn send_part(&self, frame: &[u8], more: bool) -> Result<()> {
+        self.send_frame(frame, if more { SNDMORE } else { 0 })
+    }
+
+    /// As `send_one`, but [`Error::EAGAIN`] where that would block.
+    #[inline]
+    pub fn try_send_one(&self, frame: &[u8]) -> Result<()> {
+        self.send_frame(frame, DONTWAIT)
+    }
+
     /// Waits until a message can be received; false if none came in time.
     pub fn poll_in(&self, timeout: Duration) -> Result<bool> {
         let millis = timeout.as_micros().div_ceil(1000).min(i32::MAX as u128) as _;
@@ -185,6 +203,17 @@ impl Drop for Socket {
         // SAFETY: open until now, and nobody else has the handle.
         unsafe { zmq_h::zmq_close(self.raw) };
     }
+}
+
+/// Waits until some of the sockets can receive a message, and says which.
+pub fn poll_in(sockets: &[Socket], ready: &mut Vec<bool>) -> Result<()> {
+    let item = |socket: &Socket| PollItem { socket: socket.raw, fd: 0, events: zmq_h::POLLIN, revents: 0 };
+    let mut items: Vec<PollItem> = sockets.iter().map(item).collect();
+    // SAFETY: as many items as we say, of live sockets that this thread alone uses.
+    check(|| unsafe { zmq_h::zmq_poll(items.as_mut_ptr(), items.len() as c_int, -1) })?;
+    ready.clear();
+    ready.extend(items.iter().map(|item| item.revents & zmq_h::POLLIN != 0));
+    Ok(())
 }
 
 /// Passes messages on between two sockets, in both directions, until their context is shut down: `zmq_proxy`.

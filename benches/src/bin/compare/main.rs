@@ -1,221 +1,93 @@
-//! `compare`: zmtp beside libzmq on this machine, as anyone can repeat it.
+//! `compare`: zmtp beside libzmq, and whoever else speaks the contenders' command line, on this machine.
 //!
 //! ```text
-//! cargo run --release -p zmtp-benches --bin compare -- [--rounds 5] [--seconds 1] [--sizes 64,8192] [--json]
+//! cargo run --release -p zmtp-benches --bin compare -- [--workloads pushpull,reqrep] [--contenders zmtp,libzmq]
+//!     [--contender NAME=PATH[,ARGUMENT...]] [--rounds 5] [--seconds 0.5] [--sizes 64,8192] [--json FILE]
 //! ```
 //!
-//! Each cell is one message size over TCP loopback, two processes, default settings, one `send` and one `recv` per
-//! message. The two contenders take turns, so that a slow spell of the machine hits both; what is reported is the
-//! median of the ratios of each round, with their spread, and the CPU time of both processes per message.
+//! Each cell is one workload at one size, as a rule in two processes. The contenders take turns, so that a slow spell of the
+//! machine hits all of them; ratios are taken round by round. Every run checks the content of each message and their
+//! number. `--contender` adds a program: that is how the Rust implementations in `benches/rivals` take part.
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+mod process;
+mod run;
+mod table;
+mod workloads;
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Parser;
-use serde::{Deserialize, Serialize};
+use run::{Cell, Contender};
 
-fn main() {
-    let options = Options::parse();
-    if !options.json {
-        println!("{}\n", machine());
-        println!(
-            "| size | zmtp msgs/s | libzmq msgs/s | ratio (spread) | CPU ns/msg zmtp | libzmq | ratio |"
-        );
-        println!("|---:|---:|---:|---:|---:|---:|---:|");
-    }
-    for &size in &options.sizes {
-        let cell = Cell::measure(size, &options);
-        if options.json {
-            println!("{}", serde_json::to_string(&cell).expect("a plain record"));
-        } else {
-            println!("{}", cell.row());
-        }
-        let _ = std::io::stdout().flush();
-    }
-}
-
-/// Compares zmtp with libzmq: throughput and CPU time of PUSH and PULL over TCP.
+/// Compares implementations of ZeroMQ.
 #[derive(Debug, Parser)]
-struct Options {
-    /// Octets of a message.
-    #[arg(long, value_delimiter = ',', default_values_t = [16, 64, 256, 1024, 8192, 65_536, 1_048_576])]
-    sizes: Vec<usize>,
-    /// How often the two take turns.
+pub(crate) struct Options {
+    /// Which workloads: pushpull, ipc, inproc, reqrep, pubsub, dealer, scale, paced, idle-first, fan-in, stalled.
+    #[arg(long, value_delimiter = ',')]
+    workloads: Vec<String>,
+    /// Which of zmtp, zmtp-main, zmtp-mt, zmtp-mt-main and libzmq take part.
+    #[arg(long, value_delimiter = ',', default_value = "zmtp,zmtp-mt,libzmq")]
+    contenders: Vec<String>,
+    /// One more, as NAME=PATH[,ARGUMENT...].
+    #[arg(long)]
+    contender: Vec<String>,
+    /// How often all take turns.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// How long one run lasts, about.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 0.5)]
     seconds: f64,
-    /// One JSON object a size instead of a table.
+    /// Only these sizes.
+    #[arg(long, value_delimiter = ',')]
+    sizes: Vec<usize>,
+    /// Only these numbers of peers.
+    #[arg(long, value_delimiter = ',')]
+    peers: Vec<usize>,
+    /// Writes all runs to this file, a JSON object for each cell.
     #[arg(long)]
-    json: bool,
+    json: Option<PathBuf>,
+    /// Seconds after which a run counts as failed.
+    #[arg(long, default_value_t = 60)]
+    limit: u64,
 }
 
-/// One size.
-#[derive(Debug, Serialize)]
-struct Cell {
-    size: usize,
-    zmtp: Vec<Run>,
-    libzmq: Vec<Run>,
-}
-
-/// One run of one contender.
-#[derive(Debug, Clone, Serialize)]
-struct Run {
-    msgs_s: f64,
-    cpu_ns_msg: f64,
-}
-
-impl Cell {
-    fn measure(size: usize, options: &Options) -> Self {
-        let contenders = [binary("peer-zmtp"), binary("peer-libzmq")];
-        let counts = contenders.clone().map(|contender| calibrate(&contender, size, options.seconds));
-        let mut cell = Self { size, zmtp: Vec::new(), libzmq: Vec::new() };
-        for _ in 0..options.rounds {
-            cell.zmtp.push(run(&contenders[0], size, counts[0]));
-            cell.libzmq.push(run(&contenders[1], size, counts[1]));
+fn main() {
+    let options = Options::parse();
+    zmtp_benches::raise_descriptors();
+    let contenders: Vec<_> = match Contender::all(&options.contenders, &options.contender) {
+        Ok(contenders) => contenders,
+        Err(error) => {
+            eprintln!("compare: {error}");
+            std::process::exit(2);
         }
-        cell
-    }
-
-    fn row(&self) -> String {
-        let of = |runs: &[Run], what: fn(&Run) -> f64| median(runs.iter().map(what).collect());
-        let ratios = |what: fn(&Run) -> f64| -> Vec<f64> {
-            self.zmtp.iter().zip(&self.libzmq).map(|(ours, theirs)| what(ours) / what(theirs)).collect()
-        };
-        let rates = ratios(|run| run.msgs_s);
-        let spread = rates.iter().fold((f64::MAX, 0.0_f64), |(low, high), r| (low.min(*r), high.max(*r)));
-        format!(
-            "| {} B | {} | {} | **{:.2}x** ({:.2}-{:.2}) | {:.0} | {:.0} | {:.2} |",
-            self.size,
-            rate(of(&self.zmtp, |run| run.msgs_s)),
-            rate(of(&self.libzmq, |run| run.msgs_s)),
-            median(rates),
-            spread.0,
-            spread.1,
-            of(&self.zmtp, |run| run.cpu_ns_msg),
-            of(&self.libzmq, |run| run.cpu_ns_msg),
-            median(ratios(|run| run.cpu_ns_msg)),
-        )
-    }
-}
-
-/// A count that keeps this contender busy for about `seconds`.
-fn calibrate(contender: &Path, size: usize, seconds: f64) -> u64 {
-    let mut count = (4_000_000 / size as u64).clamp(50, 10_000);
-    loop {
-        let rate = run(contender, size, count).msgs_s;
-        let wanted = (rate * seconds) as u64;
-        if count * 8 >= wanted {
-            return wanted.max(50);
-        }
-        count = wanted.min(count * 20);
-    }
-}
-
-/// Runs one pull and one push process to their end.
-fn run(contender: &Path, size: usize, count: u64) -> Run {
-    let port = free_port();
-    let start = |role: &str| {
-        let arguments = [
-            role,
-            "--endpoint",
-            &format!("tcp://127.0.0.1:{port}"),
-            "--size",
-            &size.to_string(),
-            "--count",
-            &count.to_string(),
-        ]
-        .map(str::to_owned);
-        Peer::start(contender, &arguments)
     };
-    let mut pull = start("pull");
-    assert_eq!(pull.line(), "READY");
-    let mut push = start("push");
-    let pulled: Line = pull.result();
-    drop(push.child.stdin.take());
-    let pushed: Line = push.result();
-    Run {
-        msgs_s: pulled.msgs_s.expect("the pulling side measures"),
-        cpu_ns_msg: (pulled.cpu_s + pushed.cpu_s) / count as f64 * 1e9,
+    let cells: Vec<_> = workloads::cells(&options.workloads)
+        .filter(|cell| options.sizes.is_empty() || options.sizes.contains(&cell.size))
+        .filter(|cell| options.peers.is_empty() || options.peers.contains(&cell.peers))
+        .collect();
+    let mut json = options.json.as_ref().map(|path| std::fs::File::create(path).expect("a file to write to"));
+    println!("{}\n", table::machine());
+    println!("`compare {}`", std::env::args().skip(1).collect::<Vec<_>>().join(" "));
+    let mut has_failed = false;
+    for (number, workload) in cells.iter().enumerate() {
+        if std::io::stderr().is_terminal() {
+            eprint!("\r\x1b[K{} of {}: {workload}", number + 1, cells.len());
+        }
+        let mut cell = Cell::new(workload.clone());
+        let limit = Duration::from_secs(options.limit);
+        cell.measure(&contenders, options.rounds, options.seconds, limit);
+        has_failed |= cell.has_failed();
+        if std::io::stderr().is_terminal() {
+            eprint!("\r\x1b[K");
+        }
+        println!("\n{}", table::of(&cell));
+        if let Some(file) = &mut json {
+            writeln!(file, "{}", serde_json::to_string(&cell).expect("plain records"))
+                .expect("room on the disk");
+        }
     }
-}
-
-#[derive(Debug, Deserialize)]
-struct Line {
-    msgs_s: Option<f64>,
-    cpu_s: f64,
-}
-
-struct Peer {
-    child: Child,
-    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
-}
-
-impl Peer {
-    fn start(binary: &Path, arguments: &[String]) -> Self {
-        let mut child = Command::new(binary)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}; build all of zmtp-benches first", binary.display()));
-        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        Self { child, lines }
-    }
-
-    fn line(&mut self) -> String {
-        self.lines.next().expect("the contender ended early").expect("a line of text")
-    }
-
-    fn result(&mut self) -> Line {
-        serde_json::from_str(&self.line()).expect("a result line")
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn binary(name: &str) -> PathBuf {
-    std::env::current_exe().expect("this program").with_file_name(name)
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn rate(per_second: f64) -> String {
-    match per_second {
-        r if r >= 1e6 => format!("{:.1} M", r / 1e6),
-        r if r >= 1e4 => format!("{:.0} k", r / 1e3),
-        r => format!("{r:.0}"),
-    }
-}
-
-/// Processor, cores and system, in a line.
-fn machine() -> String {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let cpuinfo = read("/proc/cpuinfo");
-    let model =
-        cpuinfo.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("\t: unknown processor");
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let kernel = read("/proc/sys/kernel/osrelease");
-    let (major, minor, patch) = zmtp_libzmq::version();
-    format!(
-        "{}, {cores} cores, Linux {}, libzmq {major}.{minor}.{patch} at -O{}",
-        model.trim_start_matches(['\t', ':', ' ']),
-        kernel.trim(),
-        zmtp_libzmq::OPT_LEVEL
-    )
+    // A lost message or a run that hung is not a result.
+    std::process::exit(i32::from(has_failed));
 }

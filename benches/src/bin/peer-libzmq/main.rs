@@ -1,73 +1,63 @@
 //! The contender `peer-libzmq`: libzmq 4.3.5 with its blocking calls and default settings, one I/O thread. Same
-//! command line and same payload policy as `peer-zmtp`: every message is sent from a borrowed payload.
+//! command line, same payloads and same checks as `peer-zmtp`; where it has several sockets it polls them.
 
-use std::time::Instant;
+mod asking;
+mod clients;
+mod pipeline;
+mod publishing;
+mod timing;
 
-use zmtp_benches::{Arguments, DATA, Meter, Stdin, WARM, check, ready};
-use zmtp_libzmq::{Context, Opt, RawMsg, Socket, SocketType};
+use zmtp_benches::{Arguments, Stdin, raise_descriptors};
+use zmtp_libzmq::{Context, ContextOpt, Opt, Socket, SocketType};
 
 fn main() {
     let arguments = Arguments::read();
+    raise_descriptors();
+    let stdin = Stdin::listen();
+    let context = Context::new();
+    context.set(ContextOpt::MaxSockets, 20_000).expect("many sockets");
     match arguments.role.as_str() {
-        "push" => {
-            let meter = push(&Context::new(), &arguments);
-            Stdin::listen().wait_over();
-            meter.print("push");
-        }
-        "pull" => {
-            let pull = bound(&Context::new(), &arguments);
-            ready();
-            receive(&pull, &arguments).print("pull");
-        }
-        "inproc" => {
-            let context = Context::new();
-            let pull = bound(&context, &arguments);
-            let sending = arguments.clone();
-            let sender = std::thread::spawn(move || push(&context, &sending));
-            receive(&pull, &arguments).print("inproc");
-            sender.join().expect("the sender");
-        }
-        other => panic!("unknown role {other}; expected push, pull or inproc"),
+        "push" => pipeline::push(&context, &arguments, &stdin),
+        "pull" => pipeline::pull(&context, &arguments),
+        "inproc" => pipeline::inproc(&context, &arguments),
+        "fan-push" => pipeline::fan_push(&context, &arguments, &stdin),
+        "fan-pull" => pipeline::fan_pull(&context, &arguments),
+        "stalled-push" => pipeline::stalled_push(context, arguments, &stdin),
+        "stalled-pull" => pipeline::stalled_pull(&context, &arguments),
+        "req" => asking::req(&context, &arguments).print("req"),
+        "rep" => asking::rep(context, arguments, &stdin),
+        "inproc-req" => asking::inproc(&context, &arguments),
+        "dealer" => clients::dealer(&context, &arguments, &stdin),
+        "router" => clients::router(context, arguments, &stdin),
+        "pub" => publishing::publish(&context, &arguments, &stdin),
+        "sub" => publishing::subscribe(&context, &arguments),
+        "paced-push" => timing::push(&context, &arguments, &stdin, timing::PACE),
+        "idle-push" => timing::push(&context, &arguments, &stdin, timing::IDLE),
+        "timed-pull" => timing::pull(&context, &arguments),
+        other => panic!("unknown role {other}"),
     }
     // Closing is not what is measured.
     std::process::exit(0);
 }
 
-fn socket(context: &Context, kind: SocketType, hwm: Opt, arguments: &Arguments) -> Socket {
+fn socket(context: &Context, kind: SocketType, arguments: &Arguments) -> Socket {
     let socket = Socket::new(context, kind).expect("a socket");
-    socket.set_int(hwm, arguments.hwm as i32).expect("a high-water mark");
+    let hwm = i32::try_from(arguments.hwm).expect("a mark that libzmq can express");
+    socket.set_int(Opt::SndHwm, hwm).expect("a high-water mark");
+    socket.set_int(Opt::RcvHwm, hwm).expect("a high-water mark");
     socket.set_int(Opt::Linger, 30_000).expect("linger");
+    socket.set_int(Opt::Backlog, 4096).expect("a backlog");
     socket
 }
 
-fn bound(context: &Context, arguments: &Arguments) -> Socket {
-    let pull = socket(context, SocketType::Pull, Opt::RcvHwm, arguments);
-    pull.bind(&arguments.endpoint).expect("bind");
-    pull
+fn bound(context: &Context, kind: SocketType, arguments: &Arguments) -> Socket {
+    let socket = socket(context, kind, arguments);
+    socket.bind(&arguments.endpoint).expect("bind");
+    socket
 }
 
-fn push(context: &Context, arguments: &Arguments) -> Meter {
-    let push = socket(context, SocketType::Push, Opt::SndHwm, arguments);
-    push.connect(&arguments.endpoint).expect("connect");
-    let (warm, data) = (arguments.payload(WARM), arguments.payload(DATA));
-    push.send_one(&warm).expect("send");
-    let meter = Meter::start();
-    for _ in 0..arguments.count {
-        push.send_one(&data).expect("send");
-    }
-    std::mem::forget(push);
-    meter
-}
-
-fn receive(pull: &Socket, arguments: &Arguments) -> Meter {
-    let mut message = RawMsg::new();
-    pull.recv_into(&mut message).expect("recv");
-    check(message.data(), arguments.size, WARM);
-    let mut meter = Meter::start();
-    for _ in 0..arguments.count {
-        pull.recv_into(&mut message).expect("recv");
-        check(message.data(), arguments.size, DATA);
-    }
-    meter.throughput(arguments.count, arguments.size, Instant::now());
-    meter
+fn connected(context: &Context, kind: SocketType, arguments: &Arguments) -> Socket {
+    let socket = socket(context, kind, arguments);
+    socket.connect(&arguments.endpoint).expect("connect");
+    socket
 }

@@ -6,8 +6,10 @@
 
 mod asking;
 mod clients;
+mod fans;
 mod pipeline;
 mod publishing;
+mod timing;
 
 use zmtp::Hwm;
 use zmtp_benches::{Arguments, Stdin, raise_descriptors};
@@ -32,6 +34,13 @@ async fn play(arguments: Arguments, stdin: Stdin) {
         "router" => clients::router(&arguments, stdin).await,
         "pub" => publishing::publish(&arguments, stdin).await,
         "sub" => publishing::subscribe(&arguments).await,
+        "fan-push" => fans::push_many(&arguments, stdin).await,
+        "fan-pull" => fans::pull_many(&arguments).await,
+        "stalled-push" => fans::push_to_some(&arguments, stdin).await,
+        "stalled-pull" => fans::pull_but_one(&arguments).await,
+        "paced-push" => timing::push(&arguments, stdin, timing::PACE).await,
+        "idle-push" => timing::push(&arguments, stdin, timing::IDLE).await,
+        "timed-pull" => timing::pull(&arguments).await,
         other => panic!("unknown role {other}"),
     }
 }
