@@ -29,6 +29,7 @@ mod slow_peers;
 mod split;
 mod storms;
 mod subscribing;
+mod tail;
 mod transports;
 mod watching;
 mod xpub;

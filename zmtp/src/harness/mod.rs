@@ -1,4 +1,4 @@
-//! A door for the fuzz targets and the models of loom. Not part of the API: it may change in any release.
+//! A door for the fuzz targets, the models of loom and the benchmarks. Not part of the API: it may change in any release.
 
 #[cfg(feature = "tokio")]
 mod fuzz;
@@ -7,6 +7,8 @@ mod fuzz_patterns;
 #[cfg(feature = "tokio")]
 mod fuzz_topics;
 mod model;
+#[cfg(feature = "tokio")]
+mod paths;
 
 #[cfg(feature = "tokio")]
 pub use fuzz::{TARGETS, Target, command, connection, frame, greeting, handshake};
@@ -15,3 +17,5 @@ pub use fuzz_patterns::patterns;
 #[cfg(feature = "tokio")]
 pub use fuzz_topics::{subscriptions, trie};
 pub use model::{Model, Receiver};
+#[cfg(feature = "tokio")]
+pub use paths::{Queue, Topics, Writer};

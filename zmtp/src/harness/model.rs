@@ -20,7 +20,7 @@ use crate::wire::{Metadata, Remote, Subscription, Version};
 /// The shared state of a socket of type `P`; clones are the same socket.
 #[derive(Debug)]
 pub struct Model<P: Pattern> {
-    core: Arc<Core<P>>,
+    pub(super) core: Arc<Core<P>>,
 }
 
 impl<P: Pattern> Clone for Model<P> {
