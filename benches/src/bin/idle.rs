@@ -1,13 +1,14 @@
-//! `idle`: what ten thousand quiet connections with heartbeats cost.
+//! `idle`: what quiet connections cost, in memory and with heartbeats.
 //!
 //! ```text
-//! cargo run --release -p zmtp-benches --bin idle -- [--connections 10000] [--every-ms 1000] [--seconds 10] [--json]
+//! cargo run --release -p zmtp-benches --bin idle -- [--connections 1000,10000] [--every-ms 1000] [--seconds 10] [--json]
 //! ```
 //!
 //! A PULL with heartbeats is bound here, and a process of its own dials it so many times from one PUSH. Nothing is
 //! sent but PINGs from this side and PONGs from the other (with `--both`, PINGs from both). What is reported is the
 //! CPU time of this process alone, user and system, per second: 0.1 is a tenth of a core. The system's share holds
-//! much of the way through loopback to the other process.
+//! much of the way through loopback to the other process. The memory is by how much this process has grown since it
+//! began, through the number of connections; `--every-ms 0` does without heartbeats.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -17,28 +18,31 @@ use clap::Parser;
 use serde::Serialize;
 use tokio::time::{Instant, sleep, timeout};
 use zmtp::{Builder, Event, Heartbeat, Pattern, PullSocket, PushSocket};
-use zmtp_benches::{cpu_time, peak_rss_kib, raise_descriptors};
+use zmtp_benches::{cpu_time, raise_descriptors, resident_kib};
 
 fn main() -> ExitCode {
     let options = Options::parse();
     let descriptors = raise_descriptors();
-    if descriptors < options.connections + SPARE {
+    let most = options.connections.iter().copied().max().unwrap_or_default();
+    if descriptors < most + SPARE {
         eprintln!(
-            "idle: {} connections need {} descriptors; the system grants {descriptors} (ulimit -Hn)",
-            options.connections,
-            options.connections + SPARE
+            "idle: {most} connections need {} descriptors; the system grants {descriptors} (ulimit -Hn)",
+            most + SPARE
         );
         return ExitCode::FAILURE;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     match &options.dial {
-        Some(endpoint) => runtime.block_on(dial(endpoint, &options)),
+        Some(endpoint) => runtime.block_on(dial(endpoint, &options, most)),
         None => {
-            let figures = runtime.block_on(measure(&options));
-            if options.json {
-                println!("{}", serde_json::to_string(&figures).expect("a plain record"));
-            } else {
-                figures.print();
+            let before = resident_kib("self").unwrap_or_default();
+            for connections in &options.connections {
+                let figures = runtime.block_on(measure(&options, *connections, before));
+                if options.json {
+                    println!("{}", serde_json::to_string(&figures).expect("a plain record"));
+                } else {
+                    figures.print();
+                }
             }
         }
     }
@@ -48,10 +52,10 @@ fn main() -> ExitCode {
 /// Measures idle connections with heartbeats.
 #[derive(Debug, Parser)]
 struct Options {
-    /// How many.
-    #[arg(long, default_value_t = 10_000)]
-    connections: usize,
-    /// Milliseconds from PING to PING.
+    /// How many, one number after the other.
+    #[arg(long, value_delimiter = ',', default_values_t = [1000, 10_000])]
+    connections: Vec<usize>,
+    /// Milliseconds from PING to PING; 0 for none.
     #[arg(long, default_value_t = 1000)]
     every_ms: u64,
     /// How long to measure.
@@ -78,14 +82,14 @@ struct Figures {
     cores: f64,
     cpu_us_beat: f64,
     disconnected: usize,
-    maxrss_kib: Option<u64>,
+    bytes_connection: u64,
 }
 
 impl Figures {
     fn print(&self) {
         println!(
             "{} idle connections, a heartbeat every {} ms{}, {:.1} s: {:.1} % of a core, {:.2} us a beat, \
-             {} disconnected, {} KiB at most",
+             {} disconnected, {} bytes a connection",
             self.connections,
             self.every_ms,
             if self.both { " from both sides" } else { "" },
@@ -93,12 +97,12 @@ impl Figures {
             self.cores * 100.0,
             self.cpu_us_beat,
             self.disconnected,
-            self.maxrss_kib.unwrap_or_default(),
+            self.bytes_connection,
         );
     }
 }
 
-async fn measure(options: &Options) -> Figures {
+async fn measure(options: &Options, connections: usize, before: u64) -> Figures {
     let pull = beating(PullSocket::builder(), options).build();
     let mut monitor = pull.monitor();
     let at = pull.bind("tcp://127.0.0.1:*").await.expect("a free port");
@@ -109,8 +113,8 @@ async fn measure(options: &Options) -> Figures {
         }
         disconnected
     });
-    let mut other = other_side(&at.to_string(), options);
-    timeout(PATIENCE, pull.wait_for_peers(options.connections)).await.expect("all connections come up");
+    let mut other = other_side(&at.to_string(), options, connections);
+    timeout(PATIENCE, pull.wait_for_peers(connections)).await.expect("all connections come up");
     // What belongs to connecting is over, and the beat is regular.
     sleep(Duration::from_millis(options.every_ms.max(1000) * 2)).await;
 
@@ -118,28 +122,29 @@ async fn measure(options: &Options) -> Figures {
     sleep(Duration::from_secs(options.seconds)).await;
     let (wall, cpu) = (start.elapsed(), cpu_time().saturating_sub(cpu));
 
-    let beats = wall.as_secs_f64() * 1000.0 / options.every_ms as f64 * options.connections as f64;
+    let grown = resident_kib("self").unwrap_or_default().saturating_sub(before);
+    let beats = wall.as_secs_f64() * 1000.0 / options.every_ms.max(1) as f64 * connections as f64;
     let here = pull.peer_count();
     drop(pull);
     let _ = other.kill();
     let _ = other.wait();
     let ended = counting.await.expect("it counts");
     Figures {
-        connections: options.connections,
+        connections,
         every_ms: options.every_ms,
         both: options.both,
         seconds: wall.as_secs_f64(),
         cores: cpu.as_secs_f64() / wall.as_secs_f64(),
         cpu_us_beat: cpu.as_secs_f64() * 1e6 / beats,
         disconnected: ended.saturating_sub(here),
-        maxrss_kib: peak_rss_kib(),
+        bytes_connection: grown * 1024 / connections as u64,
     }
 }
 
 /// Starts the process that dials, and waits until it has dialled.
-fn other_side(at: &str, options: &Options) -> Child {
+fn other_side(at: &str, options: &Options, connections: usize) -> Child {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.args(["--dial", at, "--connections", &options.connections.to_string()]);
+    command.args(["--dial", at, "--connections", &connections.to_string()]);
     command.args(["--every-ms", &options.every_ms.to_string()]);
     if options.both {
         command.arg("--both");
@@ -151,10 +156,10 @@ fn other_side(at: &str, options: &Options) -> Child {
     child
 }
 
-async fn dial(endpoint: &str, options: &Options) {
+async fn dial(endpoint: &str, options: &Options, connections: usize) {
     let builder = PushSocket::builder();
     let push = if options.both { beating(builder, options) } else { builder }.build();
-    for _ in 0..options.connections {
+    for _ in 0..connections {
         push.connect(endpoint).expect("an endpoint");
     }
     println!("READY");

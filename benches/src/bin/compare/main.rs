@@ -2,12 +2,17 @@
 //!
 //! ```text
 //! cargo run --release -p zmtp-benches --bin compare -- [--workloads pushpull,reqrep] [--contenders zmtp,libzmq]
-//!     [--contender NAME=PATH[,ARGUMENT...]] [--rounds 5] [--seconds 0.5] [--sizes 64,8192] [--json FILE]
+//!     [--rivals] [--contender NAME=PATH[,ARGUMENT...]] [--rounds 5] [--seconds 0.5] [--sizes 64,8192] [--json FILE]
 //! ```
 //!
 //! Each cell is one workload at one size, as a rule in two processes. The contenders take turns, so that a slow spell of the
 //! machine hits all of them; ratios are taken round by round. Every run checks the content of each message and their
-//! number. `--contender` adds a program: that is how the Rust implementations in `benches/rivals` take part.
+//! number. `--rivals` adds the Rust implementations of `benches/rivals`, which are built by themselves, and `--contender`
+//! any other program:
+//!
+//! ```text
+//! cargo build --release --manifest-path benches/rivals/Cargo.toml --target-dir target/rivals
+//! ```
 
 mod process;
 mod run;
@@ -30,6 +35,9 @@ pub(crate) struct Options {
     /// Which of zmtp, zmtp-main, zmtp-mt, zmtp-mt-main and libzmq take part.
     #[arg(long, value_delimiter = ',', default_value = "zmtp,zmtp-mt,libzmq")]
     contenders: Vec<String>,
+    /// So do the Rust implementations of benches/rivals.
+    #[arg(long)]
+    rivals: bool,
     /// One more, as NAME=PATH[,ARGUMENT...].
     #[arg(long)]
     contender: Vec<String>,
@@ -56,7 +64,7 @@ pub(crate) struct Options {
 fn main() {
     let options = Options::parse();
     zmtp_benches::raise_descriptors();
-    let contenders: Vec<_> = match Contender::all(&options.contenders, &options.contender) {
+    let contenders: Vec<_> = match Contender::all(&options.contenders, options.rivals, &options.contender) {
         Ok(contenders) => contenders,
         Err(error) => {
             eprintln!("compare: {error}");

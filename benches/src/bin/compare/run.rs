@@ -18,11 +18,23 @@ pub(crate) struct Contender {
     pub(crate) name: String,
     pub(crate) program: PathBuf,
     pub(crate) arguments: Vec<String>,
+    /// What it is measured on, as a workload or a workload and its transport; `None` for everything.
+    only: Option<&'static [&'static str]>,
 }
 
+/// Name, program and variant of each rival, and what it is measured on: what it has.
+const RIVALS: [(&str, &str, &str, &[&str]); 6] = [
+    ("omq", "rival-omq", "plain", &["pushpull", "ipc", "inproc", "reqrep", "pubsub", "dealer"]),
+    ("omq-io", "rival-omq", "io", &["pushpull", "reqrep tcp", "pubsub", "dealer"]),
+    ("rzmq", "rival-rzmq", "mt", &["pushpull", "ipc", "inproc", "reqrep", "pubsub", "dealer"]),
+    ("zeromq", "rival-zeromq", "", &["pushpull", "ipc", "reqrep tcp", "reqrep ipc", "pubsub", "dealer"]),
+    ("monocoque", "rival-monocoque", "eager", &["pushpull", "reqrep tcp", "pubsub", "dealer"]),
+    ("monocoque-coalesce", "rival-monocoque", "coalesce", &["pushpull", "pubsub", "dealer"]),
+];
+
 impl Contender {
-    /// Those of this package, by name, and others.
-    pub(crate) fn all(names: &[String], others: &[String]) -> Result<Vec<Self>, String> {
+    /// Those of this package, by name; the rivals; and others.
+    pub(crate) fn all(names: &[String], rivals: bool, others: &[String]) -> Result<Vec<Self>, String> {
         let ours = names.iter().map(|name| {
             let (program, runtime) = match name.as_str() {
                 "zmtp" => ("peer-zmtp", "ct"),
@@ -33,15 +45,32 @@ impl Contender {
                 other => return Err(format!("unknown contender {other}")),
             };
             let program = std::env::current_exe().map_err(|error| error.to_string())?.with_file_name(program);
-            Ok(Self { name: name.clone(), program, arguments: vec!["--rt".into(), runtime.into()] })
+            Ok(Self {
+                name: name.clone(),
+                program,
+                arguments: vec!["--rt".into(), runtime.into()],
+                only: None,
+            })
         });
         let others = others.iter().map(|other| {
             let (name, rest) = other.split_once('=').ok_or("--contender takes NAME=PATH[,ARGUMENT...]")?;
             let mut parts = rest.split(',').map(str::to_owned);
             let program = parts.next().unwrap_or_default().into();
-            Ok(Self { name: name.to_owned(), program, arguments: parts.collect() })
+            Ok(Self { name: name.to_owned(), program, arguments: parts.collect(), only: None })
         });
-        ours.chain(others).collect()
+        let rivals = RIVALS.iter().filter(|_| rivals).map(|(name, program, variant, only)| {
+            let program =
+                PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/rivals/release").join(program);
+            let variant =
+                if variant.is_empty() { Vec::new() } else { vec!["--variant".into(), (*variant).into()] };
+            Ok(Self { name: (*name).to_owned(), program, arguments: variant, only: Some(only) })
+        });
+        ours.chain(rivals).chain(others).collect()
+    }
+
+    fn takes_part(&self, workload: &Workload) -> bool {
+        let named = format!("{} {}", workload.name, workload.transport);
+        self.only.is_none_or(|only| only.iter().any(|one| *one == workload.name || *one == named))
     }
 }
 
@@ -68,8 +97,9 @@ impl Cell {
     }
 
     pub(crate) fn measure(&mut self, contenders: &[Contender], rounds: usize, seconds: f64, limit: Duration) {
+        let contenders: Vec<_> = contenders.iter().filter(|one| one.takes_part(&self.workload)).collect();
         let mut counts = Vec::new();
-        for contender in contenders {
+        for contender in &contenders {
             self.names.push(contender.name.clone());
             counts.push(self.note(contender, |cell| cell.calibrate(contender, seconds, limit)));
         }
