@@ -54,7 +54,7 @@ pub(crate) fn cells(names: &[String]) -> impl Iterator<Item = Workload> {
         row("reqrep", "inproc", &[64], &[1], Latency),
         row("pubsub", "tcp", &[64, 1024], &[1, 8, 64], Rate),
         row("dealer", "tcp", &[64], &[1, 16, 128], Both),
-        row("scale", "tcp", &[64], &[2000, 10_000], Scale),
+        row("scale", "tcp", &[64], &[2000], Scale),
         row("paced", "tcp", &[64], &[1], Latency),
         row("idle-first", "tcp", &[64], &[1], Latency),
         row("fan-in", "tcp", &[64], &[1000], Shares),
