@@ -45,9 +45,11 @@ impl Stdin {
     }
 
     /// The same, on this thread.
+    ///
+    /// # Panics
+    /// When the system grants no runtime.
     pub fn wait_over(&self) {
-        while !self.is_over() {
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(self.clone().over());
     }
 }

@@ -77,7 +77,7 @@ pub(crate) fn give(mut buffer: Vec<u8>) {
 
 /// Shares the buffer's content. The buffer comes back when the last share is dropped.
 pub(crate) fn share(buffer: Vec<u8>) -> Bytes {
-    if buffer.capacity() < WORTH_SHARING {
+    if buffer.capacity() < *NEAR_SIZES.start() {
         return buffer.into();
     }
     Bytes::from_owner(Shared(buffer))
@@ -114,8 +114,6 @@ thread_local! {
 const NEAR_SIZES: RangeInclusive<usize> = 1024..=8 * 1024;
 /// How many it holds.
 const NEAR_HELD: usize = 8;
-/// Content of smaller buffers is left to the allocator when it is shared.
-const WORTH_SHARING: usize = 4 * 1024;
 /// The least that the process's own pool holds.
 const LEAST: usize = 8 * 1024 + 1;
 /// Larger ones are given back to the system.

@@ -23,7 +23,7 @@ struct Options {
 #[derive(Debug, Deserialize)]
 struct Cell {
     workload: Workload,
-    runs: BTreeMap<String, Vec<BTreeMap<String, f64>>>,
+    runs: BTreeMap<String, Vec<Option<BTreeMap<String, f64>>>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -43,7 +43,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             continue;
         }
         for (name, runs) in cell.runs {
-            let mut rates: Vec<f64> = runs.iter().filter_map(|run| run.get("msgs_s").copied()).collect();
+            let mut rates: Vec<f64> =
+                runs.iter().flatten().filter_map(|run| run.get("msgs_s").copied()).collect();
             rates.sort_by(f64::total_cmp);
             if let Some(rate) = rates.get(rates.len() / 2) {
                 lines.entry(name).or_default().push((cell.workload.size as f64, *rate));

@@ -177,11 +177,18 @@ impl Segment {
         self.octets().len()
     }
 
-    /// Makes it one that others can have too.
+    /// Makes it one that others can have too. Who is slow may hold it for long, so it keeps alive at most [`PINNED`]
+    /// times its own octets.
     pub(super) fn share(&mut self) {
-        if let Data::Arena(buffer) = &mut self.data {
-            self.data = Data::Shared(pool::share(std::mem::take(buffer)));
-        }
+        let Data::Arena(buffer) = &mut self.data else { return };
+        let buffer = std::mem::take(buffer);
+        self.data = Data::Shared(if buffer.len().saturating_mul(PINNED) < buffer.capacity() {
+            let copy = pool::copy(&buffer);
+            pool::give(buffer);
+            copy
+        } else {
+            pool::share(buffer)
+        });
     }
 
     /// Keeps the frames up to the end of message number `messages`, and returns the rest. There are more.
@@ -227,6 +234,9 @@ fn nth_end(frames: &[u8], mut messages: usize) -> usize {
     at
 }
 
+/// How many times its own octets a shared segment may keep alive.
+const PINNED: usize = 4;
+
 #[cfg(test)]
 mod tests {
     use super::super::Outbound;
@@ -262,8 +272,11 @@ mod tests {
             })
             .collect();
         let total = *ends.last().unwrap();
-        for cut in 0..=total {
+        for (cut, is_shared) in (0..=total).flat_map(|cut| [(cut, false), (cut, true)]) {
             let mut batch = batch(&sent);
+            if is_shared {
+                batch.segments.iter_mut().for_each(Segment::share);
+            }
             let mut written = 0;
             while written < cut {
                 let step = (cut - written).min(997);
@@ -280,6 +293,19 @@ mod tests {
             let mut chunk = batch.into_chunk();
             let got: Vec<_> = std::iter::from_fn(|| chunk.next_message()).collect();
             assert_eq!(got, expected, "cut {cut}");
+        }
+    }
+
+    #[test]
+    fn a_shared_segment_does_not_keep_a_buffer_alive_that_is_nearly_empty() {
+        for (octets, is_kept) in [(100, false), (5000, false), (60_000, true)] {
+            let mut buffer = Vec::with_capacity(64 * 1024);
+            buffer.resize(octets, 7);
+            let place = buffer.as_ptr();
+            let mut segment = Segment { data: Data::Arena(buffer), messages: 1, whole: true };
+            segment.share();
+            assert_eq!(segment.octets(), vec![7; octets]);
+            assert_eq!(segment.octets().as_ptr() == place, is_kept, "{octets}");
         }
     }
 

@@ -25,6 +25,7 @@ pub(crate) struct Outbound {
     hwm_bytes: usize,
     /// Only the newest message is kept, and there is always room.
     conflate: bool,
+    /// A connection is up and takes what it is given.
     flowing: bool,
     /// What the marks allow a sender who waits anyway; see [`Patience::Paced`].
     paced: (usize, usize),

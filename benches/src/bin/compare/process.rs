@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use serde_json::{Map, Value};
@@ -14,6 +15,8 @@ pub(crate) struct Peer {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
+    /// Collects its standard error to the end, so that it never waits for a reader.
+    said: Option<JoinHandle<String>>,
     role: String,
     deadline: Instant,
 }
@@ -39,8 +42,14 @@ impl Peer {
         std::thread::spawn(move || {
             stdout.lines().map_while(Result::ok).for_each(|line| drop(tell.send(line)));
         });
+        let mut stderr = child.stderr.take().expect("piped");
+        let said = std::thread::spawn(move || {
+            let mut said = String::new();
+            let _ = stderr.read_to_string(&mut said);
+            said
+        });
         let stdin = child.stdin.take();
-        Ok(Self { child, stdin, lines, role: role.to_owned(), deadline })
+        Ok(Self { child, stdin, lines, said: Some(said), role: role.to_owned(), deadline })
     }
 
     pub(crate) fn id(&self) -> String {
@@ -75,15 +84,16 @@ impl Peer {
     fn line(&mut self) -> Result<String, String> {
         match self.lines.recv_timeout(self.deadline.saturating_duration_since(Instant::now())) {
             Ok(line) => Ok(line),
-            Err(RecvTimeoutError::Timeout) => Err(format!("{} did not end in time", self.role)),
-            Err(RecvTimeoutError::Disconnected) => {
-                let mut said = String::new();
-                if let Some(stderr) = &mut self.child.stderr {
-                    let _ = stderr.read_to_string(&mut said);
-                }
-                Err(format!("{} ended early: {}", self.role, said.trim().replace('\n', " ")))
-            }
+            Err(RecvTimeoutError::Timeout) => Err(self.end("did not end in time")),
+            Err(RecvTimeoutError::Disconnected) => Err(self.end("ended early")),
         }
+    }
+
+    /// Ends it, and tells what it said.
+    fn end(&mut self, what: &str) -> String {
+        let _ = self.child.kill();
+        let said = self.said.take().and_then(|said| said.join().ok()).unwrap_or_default();
+        format!("{} {what}: {}", self.role, said.trim().replace('\n', " "))
     }
 }
 

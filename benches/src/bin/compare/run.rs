@@ -81,7 +81,8 @@ pub(crate) type Figures = BTreeMap<String, f64>;
 #[derive(Debug, Serialize)]
 pub(crate) struct Cell {
     pub(crate) workload: Workload,
-    pub(crate) runs: BTreeMap<String, Vec<Figures>>,
+    /// `None` for a round that failed: round stands beside round.
+    pub(crate) runs: BTreeMap<String, Vec<Option<Figures>>>,
     pub(crate) failures: BTreeMap<String, String>,
     /// In the order of the command line.
     pub(crate) names: Vec<String>,
@@ -106,9 +107,8 @@ impl Cell {
         for _ in 0..rounds {
             for (contender, count) in contenders.iter().zip(&counts) {
                 let Some(count) = count else { continue };
-                if let Some(figures) = self.note(contender, |cell| cell.run(contender, *count, limit)) {
-                    self.runs.entry(contender.name.clone()).or_default().push(figures);
-                }
+                let figures = self.note(contender, |cell| cell.run(contender, *count, limit));
+                self.runs.entry(contender.name.clone()).or_default().push(figures);
             }
         }
     }

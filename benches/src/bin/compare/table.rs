@@ -19,7 +19,7 @@ pub(crate) fn of(cell: &Cell) -> String {
         };
         write!(text, "\n| {name} |").expect("memory");
         for (figure, _) in figures {
-            let values = runs.iter().filter_map(|run| run.get(*figure).copied()).collect();
+            let values = runs.iter().flatten().filter_map(|run| run.get(*figure).copied()).collect();
             write!(text, " {} |", median(values).map_or_else(|| "-".into(), short)).expect("memory");
         }
         let main = figures[0].0;
@@ -29,7 +29,7 @@ pub(crate) fn of(cell: &Cell) -> String {
             .into_iter()
             .flatten()
             .zip(runs)
-            .filter_map(|(theirs, ours)| Some(ours.get(main)? / theirs.get(main)?))
+            .filter_map(|(theirs, ours)| Some(ours.as_ref()?.get(main)? / theirs.as_ref()?.get(main)?))
             .collect();
         let spread =
             ratios.iter().fold((f64::MAX, 0.0_f64), |(low, high), ratio| (low.min(*ratio), high.max(*ratio)));
@@ -38,6 +38,11 @@ pub(crate) fn of(cell: &Cell) -> String {
                 write!(text, " **{ratio:.2}** ({:.2}-{:.2}) |", spread.0, spread.1).expect("memory")
             }
             None => text.push_str(" - |"),
+        }
+        let failed = runs.iter().filter(|run| run.is_none()).count();
+        if failed > 0 {
+            let why = cell.failures.get(name).map_or("", String::as_str);
+            write!(text, " {failed} of {} rounds failed: {why} |", runs.len()).expect("memory");
         }
     }
     text
