@@ -5,6 +5,7 @@
 //! `inproc-req`) prints one JSON line; the other side prints its own when its standard input closes.
 
 mod arguments;
+mod pace;
 pub mod paths;
 mod report;
 mod stamp;
@@ -12,6 +13,7 @@ mod stdin;
 mod usage;
 
 pub use arguments::{Arguments, Runtime};
+pub use pace::{Pacer, pace};
 pub use report::{Latencies, Meter, check, ready, say};
 pub use stamp::{Clock, Shares};
 pub use stdin::Stdin;

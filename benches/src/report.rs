@@ -90,16 +90,42 @@ pub fn say(line: &str) {
     let _ = std::io::stdout().flush();
 }
 
-/// Checks one message.
+/// Checks one message: its length, and the first and the last eight octets. All of it would be what is measured then.
 ///
 /// # Panics
-/// When it is not of this size or does not begin with this mark.
+/// When it is another one.
 #[inline]
-pub fn check(body: &[u8], size: usize, mark: u8) {
+pub fn check(body: &[u8], expected: &[u8]) {
+    let is_it = body.len() == expected.len()
+        && body.first_chunk::<8>() == expected.first_chunk::<8>()
+        && body.last_chunk::<8>() == expected.last_chunk::<8>()
+        && (body.len() >= 8 || body == expected);
     assert!(
-        body.len() == size && body[0] == mark,
-        "a message of {} octets that begins with {:?} instead of {size} and {mark}",
+        is_it,
+        "a message of {} octets that begins with {:?} instead of {} and {:?}",
         body.len(),
-        body.first()
+        body.first(),
+        expected.len(),
+        expected.first()
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+
+    #[test]
+    #[should_panic(expected = "a message of 3 octets")]
+    fn a_short_message_is_compared_whole() {
+        check(b"Mab", b"Mac");
+    }
+
+    #[test]
+    #[should_panic(expected = "a message of 40 octets")]
+    fn a_long_message_is_compared_at_both_ends() {
+        let mut other = [7; 40];
+        other[33] = 8;
+        check(&[7; 40], &[7; 40]);
+        check(&other, &[7; 40]);
+    }
 }

@@ -37,8 +37,8 @@ pub trait Rival: Sized + 'static {
     /// Pushes out what an explicit buffering API holds back.
     async fn flush(&mut self) {}
 
-    /// The length and the first octet of the next message's body.
-    async fn recv(&mut self) -> (usize, u8);
+    /// Shows the next message's body.
+    async fn recv<T>(&mut self, see: impl FnOnce(&[u8]) -> T) -> T;
 
     /// Sends the next message back where it came from.
     async fn echo(&mut self);
@@ -88,7 +88,10 @@ fn split(variants: &[&str]) -> (String, Arguments) {
         variant = words.remove(at + 1);
         words.remove(at);
     }
-    assert!(variants.is_empty() || variants.contains(&variant.as_str()), "--variant takes one of {variants:?}");
+    assert!(
+        variants.is_empty() || variants.contains(&variant.as_str()),
+        "--variant takes one of {variants:?}"
+    );
     (variant, Arguments::parse_from(words))
 }
 

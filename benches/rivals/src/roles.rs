@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Barrier;
 use tokio::task::spawn_local;
 use tokio::time::sleep;
-use zmtp_benches::{Arguments, DATA, END, Latencies, Meter, Stdin, WARM, say};
+use zmtp_benches::{Arguments, DATA, END, Latencies, Meter, Stdin, WARM, check, say};
 
 use crate::{Kind, Rival, ready};
 
@@ -51,30 +51,30 @@ pub(crate) async fn play<R: Rival>(arguments: Arguments, stdin: Stdin) {
     }
 }
 
-fn check(got: (usize, u8), arguments: &Arguments, mark: u8) {
-    assert!(got == (arguments.size, mark), "a message {got:?} instead of {} and {mark}", arguments.size);
-}
-
 async fn send_all<R: Rival>(arguments: &Arguments) -> (R, Meter) {
     let mut push = R::connect(Kind::Push, arguments).await;
-    let (warm, data) = (arguments.payload(WARM), arguments.payload(DATA));
+    let [warm, data, end] = [WARM, DATA, END].map(|mark| arguments.payload(mark));
     push.send(R::message(&warm)).await;
     push.flush().await;
     let meter = Meter::start();
     for _ in 0..arguments.count {
         push.send(R::message(&data)).await;
     }
+    push.send(R::message(&end)).await;
     push.flush().await;
     (push, meter)
 }
 
 async fn receive_all<R: Rival>(pull: &mut R, arguments: &Arguments) -> Meter {
-    check(pull.recv().await, arguments, WARM);
+    let [warm, data, end] = [WARM, DATA, END].map(|mark| arguments.payload(mark));
+    pull.recv(|body| check(body, &warm)).await;
     let mut meter = Meter::start();
     for _ in 0..arguments.count {
-        check(pull.recv().await, arguments, DATA);
+        pull.recv(|body| check(body, &data)).await;
     }
     meter.throughput(arguments.count, arguments.size, Instant::now());
+    // Nothing was lost, and nothing came twice.
+    pull.recv(|body| check(body, &end)).await;
     meter
 }
 
@@ -90,11 +90,10 @@ async fn ask<R: Rival>(arguments: &Arguments) -> Meter {
         let asked = Instant::now();
         req.send(R::message(&data)).await;
         req.flush().await;
-        let answer = req.recv().await;
+        let took = req.recv(|answer| (asked.elapsed(), check(answer, &data)).0).await;
         if number >= 200 {
-            latencies.record(asked.elapsed());
+            latencies.record(took);
         }
-        check(answer, arguments, DATA);
     }
     meter.throughput(arguments.count, arguments.size, Instant::now());
     latencies.note(&mut meter);
@@ -117,13 +116,14 @@ async fn dealer<R: Rival>(arguments: &Arguments, stdin: Stdin) {
     let each = arguments.count / arguments.peers as u64;
     let clients: Vec<_> = (0..arguments.peers)
         .map(|_| {
-            let (arguments, all_up, latencies) = (arguments.clone(), Rc::clone(&all_up), Rc::clone(&latencies));
+            let (arguments, all_up, latencies) =
+                (arguments.clone(), Rc::clone(&all_up), Rc::clone(&latencies));
             spawn_local(async move {
                 let mut dealer = R::connect(Kind::Dealer, &arguments).await;
                 let data = arguments.payload(DATA);
                 dealer.send(R::message(&data)).await;
                 dealer.flush().await;
-                check(dealer.recv().await, &arguments, DATA);
+                dealer.recv(|answer| check(answer, &data)).await;
                 all_up.wait().await;
                 let (mut sent, mut received) = (0, 0);
                 let mut asked = VecDeque::with_capacity(arguments.window);
@@ -137,10 +137,15 @@ async fn dealer<R: Rival>(arguments: &Arguments, stdin: Stdin) {
                     if sent > before {
                         dealer.flush().await;
                     }
-                    check(dealer.recv().await, &arguments, DATA);
+                    dealer.recv(|answer| check(answer, &data)).await;
                     latencies.borrow_mut().record(asked.pop_front().expect("it was asked").elapsed());
                     received += 1;
                 }
+                // Each request had one answer: the next one is that to this.
+                let end = arguments.payload(END);
+                dealer.send(R::message(&end)).await;
+                dealer.flush().await;
+                dealer.recv(|answer| check(answer, &end)).await;
                 dealer
             })
         })
@@ -192,23 +197,31 @@ async fn subscribe<R: Rival>(arguments: &Arguments) {
             let (arguments, warm, meter) = (arguments.clone(), Rc::clone(&warm), Rc::clone(&meter));
             spawn_local(async move {
                 let mut sub = R::connect(Kind::Sub, &arguments).await;
+                let data = arguments.payload(DATA);
                 let (mut received, mut is_warm) = (0, false);
                 loop {
-                    match sub.recv().await {
-                        (_, WARM) if is_warm => {}
-                        (_, WARM) => {
+                    let mark = sub
+                        .recv(|body| {
+                            if body.first() == Some(&DATA) {
+                                check(body, &data);
+                            }
+                            body.first().copied()
+                        })
+                        .await;
+                    match mark {
+                        Some(WARM) if is_warm => {}
+                        Some(WARM) => {
                             is_warm = true;
                             warm.set(warm.get() + 1);
                             if warm.get() == arguments.peers {
                                 say("SYNCED");
                             }
                         }
-                        (_, END) => return (received, sub),
-                        got => {
+                        Some(END) => return (received, sub),
+                        _ => {
                             if received == 0 {
                                 meter.borrow_mut().get_or_insert_with(Meter::start);
                             }
-                            check(got, &arguments, DATA);
                             received += 1;
                         }
                     }

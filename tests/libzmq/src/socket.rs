@@ -99,16 +99,12 @@ impl Socket {
         self.recv_frame(frame, DONTWAIT)
     }
 
-    /// Sends a frame of which more follow, or the last one.
+    /// Sends a frame on without a copy, with more to follow if more followed where it came from: `zmq_msg_send`.
     #[inline]
-    pub fn send_part(&self, frame: &[u8], more: bool) -> Result<()> {
-        self.send_frame(frame, if more { SNDMORE } else { 0 })
-    }
-
-    /// As `send_one`, but [`Error::EAGAIN`] where that would block.
-    #[inline]
-    pub fn try_send_one(&self, frame: &[u8]) -> Result<()> {
-        self.send_frame(frame, DONTWAIT)
+    pub fn send_moved(&self, frame: &mut RawMsg) -> Result<()> {
+        let flags = if frame.more() { SNDMORE } else { 0 };
+        // SAFETY: `frame` is initialised, and stays so: libzmq leaves an empty one behind.
+        check(|| unsafe { zmq_h::zmq_msg_send(&mut frame.0, self.raw, flags) }).map(drop)
     }
 
     /// Waits until a message can be received; false if none came in time.

@@ -77,6 +77,7 @@ unsafe extern "C" {
     pub(crate) fn zmq_ctx_set(context: *mut c_void, option: c_int, value: c_int) -> c_int;
 
     pub(crate) fn zmq_msg_init(msg: *mut Msg) -> c_int;
+    pub(crate) fn zmq_msg_send(msg: *mut Msg, socket: *mut c_void, flags: c_int) -> c_int;
     pub(crate) fn zmq_msg_recv(msg: *mut Msg, socket: *mut c_void, flags: c_int) -> c_int;
     pub(crate) fn zmq_msg_close(msg: *mut Msg) -> c_int;
     pub(crate) fn zmq_msg_data(msg: *mut Msg) -> *mut c_void;

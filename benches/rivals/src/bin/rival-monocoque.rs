@@ -4,7 +4,8 @@
 use bytes::Bytes;
 use monocoque::rt::{TcpListener, TcpStream};
 use monocoque::zmq::{
-    DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SocketOptions, SubSocket,
+    DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SocketOptions,
+    SubSocket,
 };
 use zmtp_benches::Arguments;
 use zmtp_rivals::{Kind, Rival, ready, variant};
@@ -66,7 +67,8 @@ impl Rival for Monocoque {
     async fn bind(kind: Kind, arguments: &Arguments) -> Self {
         let options = options(kind, arguments);
         if kind == Kind::Pub {
-            let mut publisher = PubSocket::bind_with_options(address(arguments), options).await.expect("bind");
+            let mut publisher =
+                PubSocket::bind_with_options(address(arguments), options).await.expect("bind");
             ready();
             for _ in 0..arguments.peers {
                 publisher.accept_subscriber().await.expect("accept");
@@ -108,7 +110,7 @@ impl Rival for Monocoque {
         }
     }
 
-    async fn recv(&mut self) -> (usize, u8) {
+    async fn recv<T>(&mut self, see: impl FnOnce(&[u8]) -> T) -> T {
         let frames = &mut self.frames;
         let is_open = match &mut self.socket {
             Any::Pull(socket) => socket.recv_into(frames).await,
@@ -118,8 +120,7 @@ impl Rival for Monocoque {
             _ => unreachable!("not with this type"),
         };
         assert!(is_open.expect("recv"), "the connection is closed");
-        let body = frames.last().expect("a frame");
-        (body.len(), body.first().copied().unwrap_or_default())
+        see(frames.last().expect("a frame"))
     }
 
     async fn echo(&mut self) {

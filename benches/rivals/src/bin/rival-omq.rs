@@ -54,10 +54,9 @@ impl Rival for Omq {
         self.0.send(message).await.expect("send");
     }
 
-    async fn recv(&mut self) -> (usize, u8) {
+    async fn recv<T>(&mut self, see: impl FnOnce(&[u8]) -> T) -> T {
         let message = self.0.recv().await.expect("recv");
-        let first = message.get(0).and_then(|body| body.first().copied());
-        (message.byte_len(), first.unwrap_or_default())
+        see(message.get(0).expect("a frame"))
     }
 
     async fn echo(&mut self) {

@@ -62,10 +62,9 @@ impl Rival for Rzmq {
         self.socket.send(message).await.expect("send");
     }
 
-    async fn recv(&mut self) -> (usize, u8) {
+    async fn recv<T>(&mut self, see: impl FnOnce(&[u8]) -> T) -> T {
         let message = self.socket.recv().await.expect("recv");
-        let first = message.data().and_then(|body| body.first().copied());
-        (message.size(), first.unwrap_or_default())
+        see(message.data().unwrap_or_default())
     }
 
     async fn echo(&mut self) {

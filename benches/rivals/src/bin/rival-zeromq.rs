@@ -75,10 +75,9 @@ impl Rival for Any {
         each!(self, x => x.send(message).await; Push, Req, Rep, Pub, Dealer, Router).expect("send");
     }
 
-    async fn recv(&mut self) -> (usize, u8) {
+    async fn recv<T>(&mut self, see: impl FnOnce(&[u8]) -> T) -> T {
         let message = self.get().await;
-        let body = message.get(message.len() - 1).expect("a frame");
-        (body.len(), body.first().copied().unwrap_or_default())
+        see(message.get(message.len() - 1).expect("a frame"))
     }
 
     async fn echo(&mut self) {

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Each cell is one workload at one size, as a rule in two processes. The contenders take turns, so that a slow spell of the
-//! machine hits all of them; ratios are taken round by round. Messages are checked by their length and first
-//! octet. `--rivals` adds the Rust implementations of `benches/rivals`, which are built by themselves, and `--contender`
+//! machine hits all of them; ratios are taken round by round. Each message is checked by its length and its
+//! ends, and what was counted must be all there is. `--rivals` adds the Rust implementations of `benches/rivals`, which are built by themselves, and `--contender`
 //! any other program:
 //!
 //! ```text

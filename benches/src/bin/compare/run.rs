@@ -24,10 +24,15 @@ pub(crate) struct Contender {
 
 /// Name, program and variant of each rival, and what it is measured on: what it has.
 const RIVALS: [(&str, &str, &str, &[&str]); 6] = [
-    ("omq", "rival-omq", "plain", &["pushpull", "ipc", "inproc", "reqrep", "pubsub", "dealer"]),
+    ("omq", "rival-omq", "plain", &["pushpull", "ipc", "inproc", "reqrep", "pubsub", "dealer", "scale"]),
     ("omq-io", "rival-omq", "io", &["pushpull", "reqrep tcp", "pubsub", "dealer"]),
-    ("rzmq", "rival-rzmq", "mt", &["pushpull", "ipc", "inproc", "reqrep", "pubsub", "dealer"]),
-    ("zeromq", "rival-zeromq", "", &["pushpull", "ipc", "reqrep tcp", "reqrep ipc", "pubsub", "dealer"]),
+    ("rzmq", "rival-rzmq", "mt", &["pushpull", "ipc", "inproc", "reqrep", "pubsub", "dealer", "scale"]),
+    (
+        "zeromq",
+        "rival-zeromq",
+        "",
+        &["pushpull", "ipc", "reqrep tcp", "reqrep ipc", "pubsub", "dealer", "scale"],
+    ),
     ("monocoque", "rival-monocoque", "eager", &["pushpull", "reqrep tcp", "pubsub", "dealer"]),
     ("monocoque-coalesce", "rival-monocoque", "coalesce", &["pushpull", "pubsub", "dealer"]),
 ];
@@ -44,13 +49,7 @@ impl Contender {
                 "libzmq" => ("peer-libzmq", "ct"),
                 other => return Err(format!("unknown contender {other}")),
             };
-            let program = std::env::current_exe().map_err(|error| error.to_string())?.with_file_name(program);
-            Ok(Self {
-                name: name.clone(),
-                program,
-                arguments: vec!["--rt".into(), runtime.into()],
-                only: None,
-            })
+            Self::named(name, program, &["--rt", runtime])
         });
         let others = others.iter().map(|other| {
             let (name, rest) = other.split_once('=').ok_or("--contender takes NAME=PATH[,ARGUMENT...]")?;
@@ -66,6 +65,13 @@ impl Contender {
             Ok(Self { name: (*name).to_owned(), program, arguments: variant, only: Some(only) })
         });
         ours.chain(rivals).chain(others).collect()
+    }
+
+    /// A program of this package.
+    fn named(name: &str, program: &str, arguments: &[&str]) -> Result<Self, String> {
+        let program = std::env::current_exe().map_err(|error| error.to_string())?.with_file_name(program);
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        Ok(Self { name: name.to_owned(), program, arguments, only: None })
     }
 
     fn takes_part(&self, workload: &Workload) -> bool {
@@ -130,7 +136,7 @@ impl Cell {
         match self.workload.name {
             "scale" => return Ok(0),
             "paced" => return Ok((seconds * 10_000.0) as u64),
-            "idle-first" => return Ok((seconds * 4.0).ceil() as u64),
+            "idle-first" => return Ok(FIRST_MESSAGES),
             _ => {}
         }
         let clients = if self.workload.name == "dealer" { self.workload.peers as u64 } else { 1 };
@@ -187,10 +193,14 @@ impl Cell {
             };
             let mut first = bound(first)?;
             let idle = zmtp_benches::resident_kib(&first.id());
-            if *name == "scale" {
-                arguments.push("--hold".into());
-            }
-            let mut second = Peer::start(contender, second, &arguments, deadline)?;
+            let crowd;
+            let second_program = if matches!(*name, "scale" | "fan-in") {
+                crowd = Contender::named("peer-crowd", "peer-crowd", &["--rt", "ct"])?;
+                &crowd
+            } else {
+                contender
+            };
+            let mut second = Peer::start(second_program, second, &arguments, deadline)?;
             if *name == "pubsub" {
                 second.expect("SYNCED")?;
                 first.say_go()?;
@@ -233,6 +243,7 @@ impl Measure {
                 ("p999_us", "p99.9 us"),
                 ("cpu_us_msg", "CPU us/msg"),
             ],
+            Self::First => &[("p50_us", "p50 us"), ("max_us", "greatest us")],
             Self::Both => &[
                 ("msgs_s", "requests/s"),
                 ("p50_us", "p50 us"),
@@ -271,3 +282,6 @@ fn endpoint(transport: &str) -> String {
         _ => format!("inproc://{number}"),
     }
 }
+
+/// Of `idle-first`: each takes a second.
+const FIRST_MESSAGES: u64 = 10;

@@ -19,6 +19,8 @@ pub(crate) struct Workload {
 /// What counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) enum Measure {
+    /// Microseconds of so few that quantiles mean nothing.
+    First,
     /// Messages a second: more is better.
     Rate,
     /// Microseconds: fewer are better.
@@ -40,7 +42,7 @@ impl fmt::Display for Workload {
 
 /// All cells, or those of the named workloads.
 pub(crate) fn cells(names: &[String]) -> impl Iterator<Item = Workload> {
-    use Measure::{Both, Latency, Rate, Scale, Shares};
+    use Measure::{Both, First, Latency, Rate, Scale, Shares};
     let row = |name, transport, sizes: &[usize], peers: &[usize], measure| -> Vec<Workload> {
         let cell = |size, peers| Workload { name, transport, size, peers, measure };
         peers.iter().flat_map(|peers| sizes.iter().map(|size| cell(*size, *peers))).collect()
@@ -54,9 +56,9 @@ pub(crate) fn cells(names: &[String]) -> impl Iterator<Item = Workload> {
         row("reqrep", "inproc", &[64], &[1], Latency),
         row("pubsub", "tcp", &[64, 1024], &[1, 8, 64], Rate),
         row("dealer", "tcp", &[64], &[1, 16, 128], Both),
-        row("scale", "tcp", &[64], &[2000], Scale),
+        row("scale", "tcp", &[64], &[2000, 10_000], Scale),
         row("paced", "tcp", &[64], &[1], Latency),
-        row("idle-first", "tcp", &[64], &[1], Latency),
+        row("idle-first", "tcp", &[64], &[1], First),
         row("fan-in", "tcp", &[64], &[1000], Shares),
         row("stalled", "tcp", &[64], &[32], Shares),
     ];

@@ -14,7 +14,7 @@ pub(crate) fn req(context: &Context, arguments: &Arguments) -> Meter {
     let mut ask = || {
         req.send_one(&data).expect("send");
         req.recv_into(&mut answer).expect("recv");
-        check(answer.data(), arguments.size, DATA);
+        check(answer.data(), &data);
     };
     (0..arguments.count.min(200)).for_each(|_| ask());
     let mut latencies = Latencies::new();
@@ -49,6 +49,6 @@ pub(crate) fn echo(socket: &Socket) {
     let mut frame = RawMsg::new();
     loop {
         socket.recv_into(&mut frame).expect("recv");
-        socket.send_part(frame.data(), frame.more()).expect("send");
+        socket.send_moved(&mut frame).expect("send");
     }
 }

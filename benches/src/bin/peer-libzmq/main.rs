@@ -20,7 +20,6 @@ fn main() {
         "push" => pipeline::push(&context, &arguments, &stdin),
         "pull" => pipeline::pull(&context, &arguments),
         "inproc" => pipeline::inproc(&context, &arguments),
-        "fan-push" => pipeline::fan_push(&context, &arguments, &stdin),
         "fan-pull" => pipeline::fan_pull(&context, &arguments),
         "stalled-push" => pipeline::stalled_push(context, arguments, &stdin),
         "stalled-pull" => pipeline::stalled_pull(&context, &arguments),

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use zmtp_benches::{Arguments, DATA, Meter, Shares, Stdin, WARM, check, ready};
+use zmtp_benches::{Arguments, DATA, END, Meter, Shares, Stdin, WARM, check, ready};
 use zmtp_libzmq::{Context, RawMsg, Socket, SocketType, poll_in};
 
 use super::{bound, connected};
@@ -30,46 +30,38 @@ pub(crate) fn inproc(context: &Context, arguments: &Arguments) {
 
 fn send_all(context: &Context, arguments: &Arguments) -> (Socket, Meter) {
     let push = connected(context, SocketType::Push, arguments);
-    let (warm, data) = (arguments.payload(WARM), arguments.payload(DATA));
+    let [warm, data, end] = [WARM, DATA, END].map(|mark| arguments.payload(mark));
     push.send_one(&warm).expect("send");
     let meter = Meter::start();
     for _ in 0..arguments.count {
         push.send_one(&data).expect("send");
     }
+    push.send_one(&end).expect("send");
     (push, meter)
 }
 
 fn receive_all(pull: &Socket, arguments: &Arguments) -> Meter {
+    let [warm, data, end] = [WARM, DATA, END].map(|mark| arguments.payload(mark));
     let mut message = RawMsg::new();
     pull.recv_into(&mut message).expect("recv");
-    check(message.data(), arguments.size, WARM);
+    check(message.data(), &warm);
     let mut meter = Meter::start();
     for _ in 0..arguments.count {
         pull.recv_into(&mut message).expect("recv");
-        check(message.data(), arguments.size, DATA);
+        check(message.data(), &data);
     }
     meter.throughput(arguments.count, arguments.size, Instant::now());
+    // Nothing was lost, and nothing came twice.
+    pull.recv_into(&mut message).expect("recv");
+    check(message.data(), &end);
     meter
 }
 
-/// Many sockets that all send as fast as they can, until the end.
-pub(crate) fn fan_push(context: &Context, arguments: &Arguments, stdin: &Stdin) {
-    let sockets: Vec<_> =
-        (0..arguments.peers).map(|_| connected(context, SocketType::Push, arguments)).collect();
-    let mut data = arguments.payload(DATA);
-    let meter = Meter::start();
-    while !stdin.is_over() {
-        for (number, socket) in sockets.iter().enumerate() {
-            Shares::sign(&mut data, number);
-            let _ = socket.try_send_one(&data);
-        }
-    }
-    meter.print("fan-push");
-}
-
+/// What a crowd of pushers sends.
 pub(crate) fn fan_pull(context: &Context, arguments: &Arguments) {
     let pull = bound(context, SocketType::Pull, arguments);
     ready();
+    let data = arguments.payload(DATA);
     let mut message = RawMsg::new();
     let mut shares = Shares::new(arguments.peers);
     while !shares.all_there() {
@@ -80,7 +72,7 @@ pub(crate) fn fan_pull(context: &Context, arguments: &Arguments) {
     let mut meter = Meter::start();
     for _ in 0..arguments.count {
         pull.recv_into(&mut message).expect("recv");
-        check(message.data(), arguments.size, DATA);
+        check(message.data(), &data);
         shares.count(message.data());
     }
     meter.throughput(arguments.count, arguments.size, Instant::now());
@@ -108,6 +100,7 @@ pub(crate) fn stalled_pull(context: &Context, arguments: &Arguments) {
     let sockets: Vec<_> =
         (0..arguments.peers).map(|_| connected(context, SocketType::Pull, arguments)).collect();
     let (_stalled, others) = sockets.split_first().expect("--peers");
+    let data = arguments.payload(DATA);
     let mut shares = Shares::new(others.len());
     let mut message = RawMsg::new();
     let mut which = Vec::new();
@@ -119,7 +112,7 @@ pub(crate) fn stalled_pull(context: &Context, arguments: &Arguments) {
                 if socket.try_recv_into(&mut message).is_err() {
                     break;
                 }
-                check(message.data(), arguments.size, DATA);
+                check(message.data(), &data);
                 shares.add(number);
                 received += u64::from(meter.is_some());
             }

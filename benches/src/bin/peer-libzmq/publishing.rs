@@ -4,8 +4,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use zmtp_benches::{Arguments, DATA, END, Meter, Stdin, WARM, check, ready, say};
-use zmtp_libzmq::{Context, Opt, RawMsg, SocketType, poll_in};
+use zmtp_libzmq::{Context, Opt, RawMsg, SocketType};
 
+use super::clients::wait;
 use super::{connected, socket};
 
 pub(crate) fn publish(context: &Context, arguments: &Arguments, stdin: &Stdin) {
@@ -46,23 +47,25 @@ pub(crate) fn subscribe(context: &Context, arguments: &Arguments) {
             sub
         })
         .collect();
+    let data = arguments.payload(DATA);
     let mut seen = vec![Seen::default(); sockets.len()];
     let (mut warm, mut ended) = (0, 0);
     let (mut message, mut which) = (RawMsg::new(), Vec::new());
     let mut meter: Option<Meter> = None;
     while ended < sockets.len() {
-        poll_in(&sockets, &mut which).expect("poll");
+        wait(&sockets, &mut message, &mut which);
         for (number, socket) in sockets.iter().enumerate().filter(|(number, _)| which[*number]) {
             let seen = &mut seen[number];
             // A bounded number, to be fair to the other subscribers.
+            let mut has_come = sockets.len() == 1;
             for _ in 0..256 {
-                if socket.try_recv_into(&mut message).is_err() {
+                if !std::mem::take(&mut has_come) && socket.try_recv_into(&mut message).is_err() {
                     break;
                 }
                 match message.data() {
                     [DATA, ..] => {
                         meter.get_or_insert_with(Meter::start);
-                        check(message.data(), arguments.size, DATA);
+                        check(message.data(), &data);
                         seen.data += u64::from(!seen.end);
                     }
                     [WARM, ..] if !seen.warm => {

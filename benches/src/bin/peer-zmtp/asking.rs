@@ -45,7 +45,7 @@ async fn ask(arguments: &Arguments) -> Meter {
     req.connect(arguments.endpoint.as_str()).expect("connect");
     let data = arguments.payload(DATA);
     for _ in 0..arguments.count.min(200) {
-        check(req.request(&data).await.expect("an answer").first(), arguments.size, DATA);
+        check(req.request(&data).await.expect("an answer").first(), &data);
     }
     let mut latencies = Latencies::new();
     let mut meter = Meter::start();
@@ -54,7 +54,7 @@ async fn ask(arguments: &Arguments) -> Meter {
         req.send(&data).await.expect("send");
         let answer = req.recv().await.expect("recv");
         latencies.record(asked.elapsed());
-        check(answer.first(), arguments.size, DATA);
+        check(answer.first(), &data);
     }
     meter.throughput(arguments.count, arguments.size, Instant::now());
     latencies.note(&mut meter);

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tokio::sync::Barrier;
 use zmtp::{DealerSocket, RouterSocket};
-use zmtp_benches::{Arguments, DATA, Latencies, Meter, Stdin, check, ready};
+use zmtp_benches::{Arguments, DATA, END, Latencies, Meter, Stdin, check, ready};
 
 use super::hwm;
 
@@ -62,7 +62,7 @@ async fn client(
     dealer.connect(arguments.endpoint.as_str()).expect("connect");
     let data = arguments.payload(DATA);
     dealer.send(&data).await.expect("send");
-    check(dealer.recv().await.expect("recv").first(), arguments.size, DATA);
+    check(dealer.recv().await.expect("recv").first(), &data);
     all_up.wait().await;
 
     let each = arguments.count / arguments.peers as u64;
@@ -74,10 +74,14 @@ async fn client(
             dealer.send(&data).await.expect("send");
             sent += 1;
         }
-        check(dealer.recv().await.expect("recv").first(), arguments.size, DATA);
+        check(dealer.recv().await.expect("recv").first(), &data);
         let took = asked.pop_front().expect("it was asked").elapsed();
         latencies.lock().expect("nobody panicked").record(took);
         received += 1;
     }
+    // Each request had one answer: the next one is that to this.
+    let end = arguments.payload(END);
+    dealer.send(&end).await.expect("send");
+    check(dealer.recv().await.expect("recv").first(), &end);
     dealer
 }

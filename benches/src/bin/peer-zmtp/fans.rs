@@ -9,29 +9,12 @@ use zmtp_benches::{Arguments, DATA, Meter, Shares, Stdin, check, ready};
 
 use super::hwm;
 
-/// Many sockets that all send as fast as they can, until the end.
-pub(crate) async fn push_many(arguments: &Arguments, stdin: Stdin) {
-    let meter = Meter::start();
-    for number in 0..arguments.peers {
-        let arguments = arguments.clone();
-        tokio::spawn(async move {
-            let push = PushSocket::builder().send_hwm(hwm(&arguments)).build();
-            push.connect(arguments.endpoint.as_str()).expect("connect");
-            let mut data = arguments.payload(DATA);
-            Shares::sign(&mut data, number);
-            loop {
-                push.send(&data).await.expect("send");
-            }
-        });
-    }
-    stdin.over().await;
-    meter.print("fan-push");
-}
-
+/// What a crowd of pushers sends.
 pub(crate) async fn pull_many(arguments: &Arguments) {
     let mut pull = PullSocket::builder().recv_hwm(hwm(arguments)).build();
     pull.bind(arguments.endpoint.as_str()).await.expect("bind");
     ready();
+    let data = arguments.payload(DATA);
     let mut shares = Shares::new(arguments.peers);
     while !shares.all_there() {
         shares.count(pull.recv().await.expect("recv").first());
@@ -40,7 +23,7 @@ pub(crate) async fn pull_many(arguments: &Arguments) {
     let mut meter = Meter::start();
     for _ in 0..arguments.count {
         let message = pull.recv().await.expect("recv");
-        check(message.first(), arguments.size, DATA);
+        check(message.first(), &data);
         shares.count(message.first());
     }
     meter.throughput(arguments.count, arguments.size, Instant::now());
@@ -83,12 +66,12 @@ pub(crate) async fn pull_but_one(arguments: &Arguments) {
     };
     let stalled = connected();
     for number in 0..arguments.peers - 1 {
-        let (mut pull, arguments) = (connected(), arguments.clone());
+        let (mut pull, data, count) = (connected(), arguments.payload(DATA), arguments.count);
         let (progress, done) = (Arc::clone(&progress), Arc::clone(&done));
         tokio::spawn(async move {
             loop {
                 let message = pull.recv().await.expect("recv");
-                check(message.first(), arguments.size, DATA);
+                check(message.first(), &data);
                 let mut progress = progress.lock().expect("nobody panicked");
                 progress.shares.add(number);
                 progress.received += u64::from(progress.meter.is_some());
@@ -96,7 +79,7 @@ pub(crate) async fn pull_but_one(arguments: &Arguments) {
                     progress.meter = Some(Meter::start());
                     progress.shares.reset();
                 }
-                if progress.received == arguments.count {
+                if progress.received == count {
                     done.notify_one();
                 }
             }

@@ -34,7 +34,6 @@ async fn play(arguments: Arguments, stdin: Stdin) {
         "router" => clients::router(&arguments, stdin).await,
         "pub" => publishing::publish(&arguments, stdin).await,
         "sub" => publishing::subscribe(&arguments).await,
-        "fan-push" => fans::push_many(&arguments, stdin).await,
         "fan-pull" => fans::pull_many(&arguments).await,
         "stalled-push" => fans::push_to_some(&arguments, stdin).await,
         "stalled-pull" => fans::pull_but_one(&arguments).await,

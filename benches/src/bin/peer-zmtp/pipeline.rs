@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use zmtp::{PullSocket, PushSocket};
-use zmtp_benches::{Arguments, DATA, Meter, Stdin, WARM, check, ready};
+use zmtp_benches::{Arguments, DATA, END, Meter, Stdin, WARM, check, ready};
 
 use super::hwm;
 
@@ -38,23 +38,26 @@ async fn bound(arguments: &Arguments) -> PullSocket {
 async fn send_all(arguments: &Arguments) -> (PushSocket, Meter) {
     let push = PushSocket::builder().send_hwm(hwm(arguments)).build();
     push.connect(arguments.endpoint.as_str()).expect("connect");
-    let (warm, data) = (arguments.payload(WARM), arguments.payload(DATA));
+    let [warm, data, end] = [WARM, DATA, END].map(|mark| arguments.payload(mark));
     push.send(&warm).await.expect("send");
     let meter = Meter::start();
     for _ in 0..arguments.count {
         push.send(&data).await.expect("send");
     }
+    push.send(&end).await.expect("send");
     (push, meter)
 }
 
 async fn receive_all(pull: &mut PullSocket, arguments: &Arguments) -> Meter {
-    let first = pull.recv().await.expect("recv");
-    check(first.first(), arguments.size, WARM);
+    let [warm, data, end] = [WARM, DATA, END].map(|mark| arguments.payload(mark));
+    check(pull.recv().await.expect("recv").first(), &warm);
     let mut meter = Meter::start();
     for _ in 0..arguments.count {
         let message = pull.recv().await.expect("recv");
-        check(message.first(), arguments.size, DATA);
+        check(message.first(), &data);
     }
     meter.throughput(arguments.count, arguments.size, Instant::now());
+    // Nothing was lost, and nothing came twice.
+    check(pull.recv().await.expect("recv").first(), &end);
     meter
 }

@@ -65,6 +65,7 @@ async fn subscriber(arguments: Arguments, seen: Arc<Mutex<Seen>>) -> u64 {
     let lock = || seen.lock().expect("nobody panicked");
     let mut sub = SubSocket::builder().recv_hwm(hwm(&arguments)).subscribe("").build();
     sub.connect(arguments.endpoint.as_str()).expect("connect");
+    let [data, end] = [DATA, END].map(|mark| arguments.payload(mark));
     let (mut received, mut is_warm) = (0, false);
     loop {
         let message = sub.recv().await.expect("recv");
@@ -73,7 +74,7 @@ async fn subscriber(arguments: Arguments, seen: Arc<Mutex<Seen>>) -> u64 {
                 if received == 0 {
                     lock().meter.get_or_insert_with(Meter::start);
                 }
-                check(message.first(), arguments.size, DATA);
+                check(message.first(), &data);
                 received += 1;
             }
             [WARM, ..] if is_warm => {}
@@ -86,7 +87,7 @@ async fn subscriber(arguments: Arguments, seen: Arc<Mutex<Seen>>) -> u64 {
                 }
             }
             other => {
-                check(other, arguments.size, END);
+                check(other, &end);
                 lock().last = Some(Instant::now());
                 return received;
             }

@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::time::sleep_until;
 use zmtp::{PullSocket, PushSocket};
-use zmtp_benches::{Arguments, Clock, DATA, Latencies, Meter, Stdin, WARM, check, ready};
+use zmtp_benches::{Arguments, Clock, DATA, Latencies, Meter, Pacer, Stdin, WARM, check, ready};
 
 use super::hwm;
 
-/// Ten thousand messages a second. tokio's clock has a grain of a millisecond: ten at a time then.
+/// Ten thousand messages a second.
 pub(crate) const PACE: Duration = Duration::from_micros(100);
 /// One message after a second of silence.
 pub(crate) const IDLE: Duration = Duration::from_secs(1);
@@ -19,12 +18,8 @@ pub(crate) async fn push(arguments: &Arguments, stdin: Stdin, every: Duration) {
     push.send(&arguments.payload(WARM)).await.expect("send");
     let mut data = arguments.payload(DATA);
     let meter = Meter::start();
-    let mut due = Instant::now();
-    for _ in 0..arguments.count {
-        due += every;
-        if due > Instant::now() {
-            sleep_until(due.into()).await;
-        }
+    let mut pacer = Pacer::start(every, arguments.count);
+    while pacer.tick().await {
         Clock::stamp(&mut data);
         push.send(&data).await.expect("send");
     }
@@ -36,12 +31,14 @@ pub(crate) async fn pull(arguments: &Arguments) {
     let mut pull = PullSocket::builder().recv_hwm(hwm(arguments)).build();
     pull.bind(arguments.endpoint.as_str()).await.expect("bind");
     ready();
-    check(pull.recv().await.expect("recv").first(), arguments.size, WARM);
+    let (warm, data) = (arguments.payload(WARM), arguments.payload(DATA));
+    check(pull.recv().await.expect("recv").first(), &warm);
     let mut latencies = Latencies::new();
     let mut meter = Meter::start();
     for _ in 0..arguments.count {
         let message = pull.recv().await.expect("recv");
         latencies.record(Clock::since(message.first()));
+        check(message.first(), &data);
     }
     meter.throughput(arguments.count, arguments.size, Instant::now());
     latencies.note(&mut meter);
