@@ -45,6 +45,8 @@
 //!
 //! # Features
 //!
+//! `curve` (default): the keys, the handshake and the boxes of the security mechanism CURVE, in [`curve`].
+//!
 //! `tokio` (default): engines, transports, and the methods that start tasks. Without it the crate is the codec and the
 //! socket state machines, with no runtime in its dependencies.
 //!
@@ -71,6 +73,8 @@
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+#[cfg(feature = "curve")]
+pub mod curve;
 mod endpoint;
 #[cfg(feature = "tokio")]
 mod engine;
