@@ -174,6 +174,17 @@ mod tests {
     }
 
     #[test]
+    fn both_ends_agree_on_the_recorded_key() {
+        let (ours, theirs) = (secret(), SecretKey::from_bytes([2; 32]));
+        let recorded = [
+            0x18, 0xa9, 0x93, 0x20, 0xf3, 0x48, 0x8f, 0xa1, 0x8a, 0x04, 0x23, 0x97, 0x15, 0xd8, 0xee, 0x73,
+            0x80, 0x65, 0xe6, 0x5c, 0x3d, 0x4b, 0x28, 0x98, 0x52, 0x2d, 0x6c, 0x3d, 0x4e, 0xad, 0x58, 0x8c,
+        ];
+        assert_eq!(*BoxKey::agree(&ours, &theirs.public()).unwrap().0, recorded);
+        assert_eq!(*BoxKey::agree(&theirs, &ours.public()).unwrap().0, recorded);
+    }
+
+    #[test]
     fn a_box_that_was_altered_stays_shut_and_keeps_its_content() {
         let key = BoxKey::agree(&secret(), &SecretKey::from_bytes([2; 32]).public()).unwrap();
         let nonce = short_nonce(b"CurveZMQMESSAGEC", 1);

@@ -121,6 +121,14 @@ impl Client {
     }
 }
 
+#[cfg(test)]
+impl Client {
+    /// One that has sent INITIATE.
+    pub(super) fn awaiting_ready(keys: Arc<KeyPair>, server: PublicKey, shared: BoxKey) -> Self {
+        Self { keys, server, state: State::Ready { shared } }
+    }
+}
+
 /// What WELCOME tells.
 struct Welcome {
     /// S'.

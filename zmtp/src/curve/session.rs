@@ -14,9 +14,9 @@ use std::ops::Range;
 use dryoc::classic::crypto_onetimeauth::crypto_onetimeauth as poly1305;
 use salsa20::SalsaCore;
 use salsa20::cipher::consts::U10;
-use salsa20::cipher::{Block, KeyIvInit, StreamCipherCore};
+use salsa20::cipher::{KeyIvInit, StreamCipherCore};
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::boxes::{BoxKey, TAG, short_nonce};
 use super::client::expect;
@@ -187,43 +187,37 @@ impl Direction {
     }
 }
 
-/// The key stream of one short MESSAGE: 32 octets for the tag's key, and the rest for the content.
-struct Stream([Block<Salsa20>; BLOCKS]);
+/// The key stream of one short MESSAGE: 32 octets for the tag's key, and the rest for the content. It serves no other
+/// message and is not wiped.
+struct Stream([[u8; 64]; BLOCKS]);
 
 impl Stream {
     /// As much as content of this length takes.
+    #[inline]
     fn new(key: &[u8; 32], counter: u64, len: usize) -> Self {
-        let mut blocks = [Block::<Salsa20>::default(); BLOCKS];
+        let mut blocks = [[0; 64]; BLOCKS];
         let mut cipher = Salsa20::new(key.into(), &counter.to_be_bytes().into());
         for block in blocks.iter_mut().take(len.saturating_add(TAG_KEY).div_ceil(64)) {
-            cipher.write_keystream_block(block);
+            cipher.write_keystream_block(block.into());
         }
         Self(blocks)
     }
 
-    fn octets(&self) -> impl Iterator<Item = &u8> {
-        self.0.iter().flatten()
-    }
-
+    #[inline]
     fn apply(&self, content: &mut [u8]) {
-        for (octet, key) in content.iter_mut().zip(self.octets().skip(TAG_KEY)) {
+        let (_, stream) = self.0.as_flattened().split_at(TAG_KEY);
+        for (octet, key) in content.iter_mut().zip(stream) {
             *octet ^= key;
         }
     }
 
+    #[inline]
     fn tag(&self, content: &[u8]) -> [u8; TAG] {
         let mut tag = [0; TAG];
-        let [first, ..] = &self.0;
-        if let Some(key) = first.first_chunk() {
+        if let Some(key) = self.0.as_flattened().first_chunk() {
             poly1305(&mut tag, content, key);
         }
         tag
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.0.iter_mut().for_each(|block| block.zeroize());
     }
 }
 
