@@ -16,6 +16,32 @@
 //! The names are the RFC's: C and S are the permanent keys of client and server, C' and S' those of one connection, K
 //! is the key of the cookie, and small letters are the secret halves.
 //!
+//! ```
+//! use std::sync::Arc;
+//! use zmtp::curve::{Client, Flags, KeyPair, OsRandom, Server};
+//!
+//! let (ours, theirs) = (Arc::new(KeyPair::generate()?), Arc::new(KeyPair::generate()?));
+//! let (mut client, hello) = Client::new(Arc::clone(&ours), theirs.public(), &mut OsRandom)?;
+//! let mut server = Server::new(theirs);
+//!
+//! let welcome = server.hello(&hello, &mut OsRandom)?;
+//! let initiate = client.welcome(&welcome, b"metadata", &mut OsRandom)?;
+//! let initiated = server.initiate(&initiate)?;
+//! assert_eq!(initiated.client, ours.public());
+//! let (ready, mut inside) = server.ready(b"metadata")?;
+//! let (_, mut outside) = client.ready(&ready)?;
+//!
+//! let mut frame = Vec::new();
+//! outside.seal(Flags::default(), b"hello", &mut frame)?;
+//! let body = &mut frame[2..];
+//! let (_, payload) = inside.open_in_place(body)?;
+//! assert_eq!(body[payload], *b"hello");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! ERROR is not encrypted, and only a server sends it (R26-GRAM-09, R26-GEN-06): a client's caller looks for it before
+//! it hands a body over, and a server that refuses a client after [`Server::initiate`] writes it instead of READY.
+//!
 //! # What it stands on
 //!
 //! X25519 is that of `x25519-dalek`. Boxes are XSalsa20-Poly1305 of `dryoc`, which finds the processor's vector units

@@ -29,7 +29,7 @@ use crate::wire::Header;
 /// allowed (R26-HELLO-15, 17, R26-READY-09, 11). No counter is used twice, and the last one, 2^64-1, never.
 ///
 /// Nothing is allocated for a message. All nonces of one direction begin with the same 16 octets, so the first step of
-/// XSalsa20, which takes those, is made once; short messages profit most.
+/// XSalsa20, which takes those, is made once and not for each message; short ones need little more than that step.
 pub struct Session {
     key: BoxKey,
     sending: Direction,
@@ -67,7 +67,8 @@ impl Session {
         Self { key, sending, receiving }
     }
 
-    /// Appends `payload` to `out`, as a whole ZMTP frame with a MESSAGE in it.
+    /// Appends `payload` to `out`, as a whole ZMTP frame with a MESSAGE in it. Where `out` has room for it, nothing is
+    /// allocated.
     ///
     /// # Errors
     /// [`Error::Exhausted`] after 2^64 MESSAGEs; [`Error::Flags`] for a command with MORE. Nothing is appended then.
@@ -82,15 +83,15 @@ impl Session {
         Header { more: false, command: false, len: len as u64 }.encode(out);
         out.extend_from_slice(NAME);
         out.extend_from_slice(&counter.to_be_bytes());
-        let tag_at = out.len();
         out.extend_from_slice(&[0; TAG]);
+        let content_at = out.len();
         out.push(flags);
         out.extend_from_slice(payload);
 
-        // There: it was just written.
-        if let Some((tag, content)) = out.get_mut(tag_at..).and_then(|sealed| sealed.split_first_chunk_mut())
-        {
-            *tag = self.sending.seal(&self.key, counter, content);
+        let (head, content) = out.split_at_mut(content_at);
+        let tag = self.sending.seal(&self.key, counter, content);
+        if let Some(place) = head.last_chunk_mut() {
+            *place = tag;
         }
         Ok(())
     }
