@@ -96,7 +96,10 @@ async fn admit<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (wire, remote) = match stop.run_until_cancelled(shake(io, settings)).await? {
+    let (wire, remote) = match stop
+        .run_until_cancelled(shake(io, settings, &origin.endpoint, address.as_ref()))
+        .await?
+    {
         Ok(ready) => ready,
         Err(cause) => {
             port.report(Event::HandshakeFailed { endpoint: origin.endpoint, address, cause, retry: false });

@@ -7,6 +7,8 @@
 mod beats;
 mod handshake;
 pub(crate) mod listener;
+#[cfg(feature = "curve")]
+mod sealing;
 pub(crate) mod session;
 mod traffic;
 mod watch;
@@ -20,6 +22,7 @@ pub(crate) use traffic::Traffic;
 use crate::message::Frame;
 use crate::options::{Heartbeat, Options, Progress, Reconnect};
 use crate::pattern::Pattern;
+use crate::security::Authenticator;
 use crate::wire::Config;
 
 /// What an engine needs to know of its socket's options.
@@ -31,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) progress: Progress,
     pub(crate) reconnect: Reconnect,
     pub(crate) heartbeat: Option<Heartbeat>,
+    /// Who decides which peers come in, if somebody does.
+    pub(crate) authenticator: Option<Authenticator>,
 }
 
 impl Settings {
@@ -38,6 +43,7 @@ impl Settings {
     pub(crate) fn new<P: Pattern>(options: &Options) -> Arc<Self> {
         let mut config = Config::new(P::TYPE);
         config.limits = options.limits;
+        config.mechanism = options.security.mechanism();
         config.properties = options.properties.clone();
         config.identity =
             options.routing_id.clone().map(|id| Frame::from(id).into_bytes()).unwrap_or_default();
@@ -48,6 +54,7 @@ impl Settings {
             progress: options.progress,
             reconnect: options.reconnect,
             heartbeat: options.heartbeat,
+            authenticator: options.security.authenticator().cloned(),
         })
     }
 }

@@ -12,6 +12,8 @@ use tokio_util::io::poll_read_buf;
 
 use super::Settings;
 use super::beats::Beats;
+#[cfg(feature = "curve")]
+use super::sealing::Sealing;
 use super::watch::Watch;
 use crate::monitor::Cause;
 use crate::peer::PeerId;
@@ -33,6 +35,9 @@ pub(crate) struct Traffic<'a, S> {
     /// Bytes of the protocol itself that are being written, and how far. They go between batches.
     control: Vec<u8>,
     control_at: usize,
+    /// Between the batch and the stream, if frames go out in boxes.
+    #[cfg(feature = "curve")]
+    sealing: Option<Box<Sealing>>,
     /// How many messages may be delivered.
     room: usize,
     /// Octets read, with a bonus for each chunk of whole messages; octets written.
@@ -70,6 +75,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
         let progress = settings.progress;
         Self {
             io,
+            #[cfg(feature = "curve")]
+            sealing: wire.is_sealed().then(Box::default),
             wire,
             port,
             id,
@@ -164,6 +171,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
                 Taken::EndNow => return Err(Cause::Closed),
             }
         }
+        #[cfg(feature = "curve")]
+        if let Some(sealing) = &mut self.sealing {
+            sealing.fill(&mut self.wire, &self.batch)?;
+        }
         let written = match self.poll_write(cx) {
             Poll::Ready(written) => written?,
             Poll::Pending if self.port.must_end(self.id, cx) => return Err(Cause::Closed),
@@ -174,7 +185,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
         }
         self.progress_out += written as u64;
         if self.control.is_empty() {
-            self.batch.advance(written);
+            self.advance(written);
         } else {
             self.control_at += written;
             if self.control_at >= self.control.len() {
@@ -189,11 +200,25 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
         Ok(Step::Progress)
     }
 
+    /// Messages have gone out.
+    fn advance(&mut self, written: usize) {
+        #[cfg(feature = "curve")]
+        if let Some(sealing) = &mut self.sealing {
+            return sealing.advance(written, &mut self.batch);
+        }
+        self.batch.advance(written);
+    }
+
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let one = if self.control.is_empty() {
             self.batch.only_slice()
         } else {
             Some(&self.control[self.control_at..])
+        };
+        #[cfg(feature = "curve")]
+        let one = match &self.sealing {
+            Some(sealing) if self.control.is_empty() => Some(sealing.octets()),
+            _ => one,
         };
         match one {
             Some(octets) => Pin::new(&mut *self.io).poll_write(cx, octets),
@@ -247,7 +272,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
                 Delivery::Messages(chunk)
             }
             Some(Event::Subscription(subscription)) => Delivery::Subscription(subscription),
-            Some(Event::Ready(_)) | None => {
+            Some(Event::Ready(_) | Event::Asked(_)) | None => {
                 self.is_scanned = true;
                 if let Some(ttl) = self.wire.take_ttl() {
                     self.heed(ttl);

@@ -16,6 +16,7 @@ pub use self::reconnect::{Reconnect, ReconnectStop};
 pub use self::tcp::{Keepalive, SocksProxy, TcpOptions};
 use crate::pattern::{Conflates, Identified, Pattern};
 use crate::routing_id::RoutingId;
+use crate::security::Security;
 use crate::socket::Socket;
 use crate::wire::Limits;
 
@@ -117,6 +118,13 @@ impl<P: Pattern> Builder<P> {
     #[must_use]
     pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
         self.options.heartbeat = Some(heartbeat);
+        self
+    }
+
+    /// How peers prove who they are, and who is let in. [`Security::Null`] unless set: everybody is.
+    #[must_use]
+    pub fn security(mut self, security: impl Into<Security>) -> Self {
+        self.options.security = security.into();
         self
     }
 
@@ -245,6 +253,7 @@ pub(crate) struct Options {
     pub(crate) routing_id: Option<RoutingId>,
     pub(crate) properties: Vec<(String, Bytes)>,
     pub(crate) heartbeat: Option<Heartbeat>,
+    pub(crate) security: Security,
 }
 
 impl Default for Options {
@@ -264,6 +273,7 @@ impl Default for Options {
             routing_id: None,
             properties: Vec::new(),
             heartbeat: None,
+            security: Security::default(),
         }
     }
 }
