@@ -50,3 +50,4 @@ mod subscribing;
 mod tcp;
 mod topics;
 mod versions;
+mod zap;

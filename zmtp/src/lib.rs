@@ -50,6 +50,8 @@
 //! `tokio` (default): engines, transports, and the methods that start tasks. Without it the crate is the codec and the
 //! socket state machines, with no runtime in its dependencies.
 //!
+//! `auth` (default): authenticators that read keys and passwords from files, and know networks.
+//!
 //! `curve` (default): the security mechanism CURVE. Without it the crate depends on no cryptography.
 //!
 //! # The map
@@ -100,6 +102,8 @@ mod sync;
 #[cfg(feature = "tokio")]
 mod transport;
 pub mod wire;
+#[cfg(feature = "tokio")]
+mod zap;
 
 pub use endpoint::{Endpoint, EndpointError, Source};
 pub use error::{BindError, ConnectError, RecvError, RequestError, SendError, SendErrorKind, Unsent};
@@ -119,6 +123,8 @@ pub use routing_id::{InvalidRoutingId, RoutingId};
 #[cfg(feature = "curve")]
 pub use security::Curve;
 pub use security::{Authenticator, Decision, Plain, Request, Security, TooLong, User};
+#[cfg(feature = "auth")]
+pub use security::{FileError, InvalidNetwork, hash_password};
 pub use socket::{
     DealerSocket, PairSocket, Passed, Proxied, Proxy, ProxyError, PubSocket, PullSocket, PushSocket,
     RecvHalf, RepSocket, ReqSocket, RouterEvent, RouterSocket, SendHalf, Socket, Statistics, Steers,

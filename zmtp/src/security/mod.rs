@@ -3,6 +3,10 @@
 #[cfg(feature = "tokio")]
 mod ask;
 mod authenticator;
+#[cfg(feature = "auth")]
+mod files;
+#[cfg(feature = "auth")]
+mod known;
 
 use std::fmt;
 #[cfg(feature = "curve")]
@@ -13,6 +17,10 @@ use bytes::Bytes;
 #[cfg(feature = "tokio")]
 pub(crate) use self::ask::ask;
 pub use self::authenticator::{Authenticator, Decision, Request};
+#[cfg(feature = "auth")]
+pub use self::files::FileError;
+#[cfg(feature = "auth")]
+pub use self::known::{InvalidNetwork, hash_password};
 #[cfg(feature = "curve")]
 use crate::curve::{KeyPair, PublicKey};
 use crate::wire::{Mechanism, Password};
