@@ -10,6 +10,7 @@ use clap::Args;
 use zmtp::{Endpoint, Hwm, Reconnect, RoutingId};
 
 use crate::format::Format;
+use crate::security::Secured;
 use crate::units;
 
 /// Where the socket is; at least one.
@@ -83,6 +84,8 @@ pub(crate) struct Common {
     pub(crate) end: End,
     #[command(flatten)]
     pub(crate) options: SocketOptions,
+    #[command(flatten)]
+    pub(crate) secured: Secured,
     #[command(flatten)]
     pub(crate) form: Form,
 }

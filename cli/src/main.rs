@@ -26,6 +26,7 @@ mod receive;
 mod reply;
 mod request;
 mod run;
+mod security;
 mod send;
 mod signals;
 mod sockets;

@@ -109,13 +109,14 @@ impl<'a> Run<'a> {
 
 /// A socket as the options want it.
 pub(crate) fn build<P: Pattern>(builder: Builder<P>, place: &Place, common: &Common) -> Socket<P> {
-    let Common { end, options, .. } = common;
+    let Common { end, options, secured, .. } = common;
     // Whoever comes to us may be one of many.
     let waiting = if place.bind.is_empty() { share(place.connect.len()) } else { WAITING_PER_PEER };
     let mut builder = builder
         .send_hwm_bytes(waiting)
         .recv_hwm_bytes((waiting / 2).max(WAITING_PER_PEER))
         .linger(end.linger)
+        .security(secured.security())
         .max_message_size(options.max_message_size);
     if let Some(hwm) = options.send_hwm {
         builder = builder.send_hwm(hwm);

@@ -6,6 +6,7 @@ use crate::exit::Exit;
 
 mod completions;
 mod dealer;
+mod keygen;
 mod pair;
 mod proxy;
 mod r#pub;
@@ -33,6 +34,7 @@ pub(crate) enum Verb {
     Router(router::Router),
     Pair(pair::Pair),
     Proxy(proxy::Proxy),
+    Keygen(keygen::Keygen),
     Completions(completions::Completions),
 }
 
@@ -52,6 +54,7 @@ impl Verb {
             Self::Router(verb) => verb.run().await,
             Self::Pair(verb) => verb.run().await,
             Self::Proxy(verb) => verb.run().await,
+            Self::Keygen(verb) => verb.run(),
             Self::Completions(verb) => verb.run(),
         }
     }

@@ -10,6 +10,7 @@ use zmtp::{Dealer, Endpoint, EndpointError, Pair, Pull, Push, Router, Xpub, Xsub
 use crate::args::{Common, End, Form, Place, SocketOptions};
 use crate::exit::Exit;
 use crate::join::{Ends, join};
+use crate::security::Secured;
 use crate::units;
 
 /// Join two sockets
@@ -51,6 +52,7 @@ impl Proxy {
         let common = Common {
             end: End { count: None, timeout: None, linger: self.linger },
             options: self.options.clone(),
+            secured: Secured::default(),
             form: self.form.clone(),
         };
         let types = (self.front.kind.unwrap_or(Type::Router), self.back.kind.unwrap_or(Type::Dealer));

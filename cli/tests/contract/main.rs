@@ -18,6 +18,7 @@ mod place;
 mod proxy;
 mod pubsub;
 mod reqrep;
+mod security;
 mod signals;
 mod usage;
 mod watching;

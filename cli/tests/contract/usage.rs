@@ -124,15 +124,6 @@ fn what_makes_no_sense_for_one_verb_is_refused_with_3() {
 }
 
 #[test]
-fn options_that_do_nothing_yet_do_not_exist_yet() {
-    for option in ["--plain a:b", "--plain-users x", "--curve-key x", "--curve-server-key x"] {
-        let ended = zmtp(&format!("push --connect tcp://127.0.0.1:1 {option}")).ended();
-        assert_eq!(ended.code, 3, "{option}");
-        assert!(ended.err.contains("unexpected argument"), "{option}: {}", ended.err);
-    }
-}
-
-#[test]
 fn completions_know_every_verb() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = zmtp(&format!("completions {shell}")).done().out;

@@ -69,6 +69,7 @@
 mod boxes;
 mod client;
 mod error;
+mod file;
 mod keys;
 mod random;
 mod server;
@@ -79,6 +80,7 @@ pub mod z85;
 
 pub use client::Client;
 pub use error::{Error, Step};
+pub use file::KeyFileError;
 pub use keys::{KeyPair, PublicKey, SecretKey};
 pub use random::{NoRandomness, OsRandom, Random};
 pub use server::{Initiated, Server};

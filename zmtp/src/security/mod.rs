@@ -108,13 +108,13 @@ enum CurveRole {
 #[cfg(feature = "curve")]
 impl Curve {
     /// Talks to whoever has the secret half of `server`, and to nobody else.
-    pub fn client(keys: KeyPair, server: PublicKey) -> Self {
-        Self(CurveRole::Client { keys: Arc::new(keys), server })
+    pub fn client(keys: impl Into<Arc<KeyPair>>, server: PublicKey) -> Self {
+        Self(CurveRole::Client { keys: keys.into(), server })
     }
 
     /// Proves to have `keys`, and lets in whom the authenticator knows.
-    pub fn server(keys: KeyPair, clients: Authenticator) -> Self {
-        Self(CurveRole::Server { keys: Arc::new(keys), clients })
+    pub fn server(keys: impl Into<Arc<KeyPair>>, clients: Authenticator) -> Self {
+        Self(CurveRole::Server { keys: keys.into(), clients })
     }
 }
 
