@@ -7,7 +7,7 @@ use clap::{Parser, ValueEnum};
 /// ```text
 /// push|pull|req|rep|pub|sub|dealer|router|inproc|inproc-req
 ///     |fan-push|fan-pull|stalled-push|stalled-pull|paced-push|idle-push|timed-pull
-///     --endpoint E --size S --count N [--peers K] [--window W] [--hwm H] [--rt ct|ct-main|mt|mt-main] [--hold]
+///     --endpoint E --size S --count N [--peers K] [--window W] [--hwm H] [--rt ct|ct-main|mt|mt-main] [--curve] [--hold]
 /// ```
 #[derive(Debug, Clone, Parser)]
 pub struct Arguments {
@@ -34,6 +34,9 @@ pub struct Arguments {
     /// Which tokio runtime, and where the measuring loop runs.
     #[arg(long, value_enum, default_value = "ct")]
     pub rt: Runtime,
+    /// Everything in the boxes of CURVE; the bound side is the server.
+    #[arg(long)]
+    pub curve: bool,
     /// Stay connected after the result until standard input closes.
     #[arg(long)]
     pub hold: bool,

@@ -5,6 +5,7 @@
 //! `inproc-req`) prints one JSON line; the other side prints its own when its standard input closes.
 
 mod arguments;
+pub mod keys;
 mod pace;
 pub mod paths;
 mod report;

@@ -29,7 +29,7 @@ use run::{Cell, Contender};
 /// Compares implementations of ZeroMQ.
 #[derive(Debug, Parser)]
 pub(crate) struct Options {
-    /// Which workloads: pushpull, ipc, inproc, reqrep, pubsub, dealer, scale, paced, idle-first, fan-in, stalled.
+    /// Which workloads: pushpull, curve, ipc, inproc, reqrep, pubsub, dealer, scale, paced, idle-first, fan-in, stalled.
     #[arg(long, value_delimiter = ',')]
     workloads: Vec<String>,
     /// Which of zmtp, zmtp-main, zmtp-mt, zmtp-mt-main and libzmq take part.

@@ -165,6 +165,9 @@ impl Cell {
         let mut arguments: Vec<String> =
             options.into_iter().flat_map(|(option, value)| [option.into(), value]).collect();
         arguments.extend(["--peers".into(), peers.to_string()]);
+        if *name == "curve" {
+            arguments.push("--curve".into());
+        }
         let start = |role: &str| Peer::start(contender, role, &arguments, deadline);
         let bound = |role: &str| {
             let mut peer = start(role)?;
@@ -181,7 +184,7 @@ impl Cell {
         } else {
             // Who binds, who connects, and whether the one who connects does the measuring.
             let (first, second, second_measures) = match *name {
-                "pushpull" | "ipc" => ("pull", "push", false),
+                "pushpull" | "curve" | "ipc" => ("pull", "push", false),
                 "paced" => ("timed-pull", "paced-push", false),
                 "idle-first" => ("timed-pull", "idle-push", false),
                 "fan-in" => ("fan-pull", "fan-push", false),

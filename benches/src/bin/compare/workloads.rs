@@ -49,6 +49,7 @@ pub(crate) fn cells(names: &[String]) -> impl Iterator<Item = Workload> {
     };
     let all = [
         row("pushpull", "tcp", &[16, 64, 256, 1024, 8192, 65_536, 1_048_576], &[1], Rate),
+        row("curve", "tcp", &[64, 1024, 65_536], &[1], Rate),
         row("ipc", "ipc", &[64, 8192], &[1], Rate),
         row("inproc", "inproc", &[64, 8192], &[1], Rate),
         row("reqrep", "tcp", &[1, 64, 1024], &[1], Latency),

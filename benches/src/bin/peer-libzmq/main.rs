@@ -7,7 +7,7 @@ mod pipeline;
 mod publishing;
 mod timing;
 
-use zmtp_benches::{Arguments, Stdin, raise_descriptors};
+use zmtp_benches::{Arguments, Stdin, keys, raise_descriptors};
 use zmtp_libzmq::{Context, ContextOpt, Opt, Socket, SocketType};
 
 fn main() {
@@ -51,12 +51,21 @@ fn socket(context: &Context, kind: SocketType, arguments: &Arguments) -> Socket 
 
 fn bound(context: &Context, kind: SocketType, arguments: &Arguments) -> Socket {
     let socket = socket(context, kind, arguments);
+    if arguments.curve {
+        socket.set_int(Opt::CurveServer, 1).expect("an option");
+        socket.set_bytes(Opt::CurveSecretKey, keys::SERVER.1.as_bytes()).expect("a key");
+    }
     socket.bind(&arguments.endpoint).expect("bind");
     socket
 }
 
 fn connected(context: &Context, kind: SocketType, arguments: &Arguments) -> Socket {
     let socket = socket(context, kind, arguments);
+    if arguments.curve {
+        socket.set_bytes(Opt::CurveServerKey, keys::SERVER.0.as_bytes()).expect("a key");
+        socket.set_bytes(Opt::CurvePublicKey, keys::CLIENT.0.as_bytes()).expect("a key");
+        socket.set_bytes(Opt::CurveSecretKey, keys::CLIENT.1.as_bytes()).expect("a key");
+    }
     socket.connect(&arguments.endpoint).expect("connect");
     socket
 }

@@ -28,7 +28,7 @@ pub(crate) async fn inproc(arguments: &Arguments) {
 }
 
 async fn bound(arguments: &Arguments) -> RepSocket {
-    let rep = RepSocket::new();
+    let rep = super::bound(RepSocket::builder(), arguments).build();
     rep.bind(arguments.endpoint.as_str()).await.expect("bind");
     rep
 }
@@ -41,7 +41,7 @@ async fn answer(mut rep: RepSocket) {
 }
 
 async fn ask(arguments: &Arguments) -> Meter {
-    let mut req = ReqSocket::new();
+    let mut req = super::connected(ReqSocket::builder(), arguments).build();
     req.connect(arguments.endpoint.as_str()).expect("connect");
     let data = arguments.payload(DATA);
     for _ in 0..arguments.count.min(200) {

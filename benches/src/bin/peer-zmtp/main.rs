@@ -11,8 +11,9 @@ mod pipeline;
 mod publishing;
 mod timing;
 
-use zmtp::Hwm;
-use zmtp_benches::{Arguments, Stdin, raise_descriptors};
+use zmtp::curve::{KeyPair, PublicKey, SecretKey};
+use zmtp::{Authenticator, Builder, Curve, Hwm, Pattern};
+use zmtp_benches::{Arguments, Stdin, keys, raise_descriptors};
 
 fn main() {
     let arguments = Arguments::read();
@@ -42,6 +43,30 @@ async fn play(arguments: Arguments, stdin: Stdin) {
         "timed-pull" => timing::pull(&arguments).await,
         other => panic!("unknown role {other}"),
     }
+}
+
+/// The side that binds is the server of CURVE, if it is spoken.
+fn bound<P: Pattern>(builder: Builder<P>, arguments: &Arguments) -> Builder<P> {
+    if !arguments.curve {
+        return builder;
+    }
+    builder.security(Curve::server(pair(keys::SERVER.1), Authenticator::keys([key(keys::CLIENT.0)])))
+}
+
+/// The side that connects is the client.
+fn connected<P: Pattern>(builder: Builder<P>, arguments: &Arguments) -> Builder<P> {
+    if !arguments.curve {
+        return builder;
+    }
+    builder.security(Curve::client(pair(keys::CLIENT.1), key(keys::SERVER.0)))
+}
+
+fn pair(secret: &str) -> KeyPair {
+    secret.parse::<SecretKey>().expect("a key").into()
+}
+
+fn key(public: &str) -> PublicKey {
+    public.parse().expect("a key")
 }
 
 fn hwm(arguments: &Arguments) -> Hwm {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use zmtp::{PullSocket, PushSocket};
 use zmtp_benches::{Arguments, DATA, END, Meter, Stdin, WARM, check, ready};
 
-use super::hwm;
+use super::{bound as bound_to, connected, hwm};
 
 pub(crate) async fn push(arguments: &Arguments, stdin: Stdin) {
     let (push, meter) = send_all(arguments).await;
@@ -30,13 +30,13 @@ pub(crate) async fn inproc(arguments: &Arguments) {
 }
 
 async fn bound(arguments: &Arguments) -> PullSocket {
-    let pull = PullSocket::builder().recv_hwm(hwm(arguments)).build();
+    let pull = bound_to(PullSocket::builder().recv_hwm(hwm(arguments)), arguments).build();
     pull.bind(arguments.endpoint.as_str()).await.expect("bind");
     pull
 }
 
 async fn send_all(arguments: &Arguments) -> (PushSocket, Meter) {
-    let push = PushSocket::builder().send_hwm(hwm(arguments)).build();
+    let push = connected(PushSocket::builder().send_hwm(hwm(arguments)), arguments).build();
     push.connect(arguments.endpoint.as_str()).expect("connect");
     let [warm, data, end] = [WARM, DATA, END].map(|mark| arguments.payload(mark));
     push.send(&warm).await.expect("send");
