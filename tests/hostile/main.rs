@@ -6,7 +6,9 @@
 //! memory and descriptors are back where they were. A number in a name is the row of the list.
 
 mod arena;
+mod crowds;
 mod deadlines;
+mod floods;
 mod frames;
 mod greetings;
 mod handshakes;

@@ -40,12 +40,17 @@ impl Heartbeat {
 
     /// The ttl as it stands in a PING, in tenths of a second.
     pub(crate) fn ttl_tenths(&self) -> u16 {
-        self.ttl.as_millis().div_ceil(100).min(MAX_TTL) as u16
+        tenths(self.ttl).min(MAX_TTL)
     }
 }
 
+/// In tenths of a second, rounded up, or the most that a PING can say.
+pub(crate) fn tenths(time: Duration) -> u16 {
+    time.as_millis().div_ceil(100).try_into().unwrap_or(u16::MAX)
+}
+
 /// libzmq turns tenths into milliseconds in 16 bits.
-const MAX_TTL: u128 = 655;
+const MAX_TTL: u16 = 655;
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 
 mod heartbeat;
 mod ipc;
+mod limits;
 mod net;
 mod reconnect;
 mod tcp;
@@ -11,7 +12,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use self::heartbeat::Heartbeat;
+#[cfg(feature = "tokio")]
+pub(crate) use self::heartbeat::tenths;
 pub use self::ipc::IpcOptions;
+pub use self::limits::Budget;
 pub use self::reconnect::{Reconnect, ReconnectStop};
 pub use self::tcp::{Keepalive, SocksProxy, TcpOptions};
 use crate::pattern::{Conflates, Identified, Pattern};
@@ -239,12 +243,15 @@ pub(crate) struct Options {
     pub(crate) tcp: TcpOptions,
     pub(crate) ipc: IpcOptions,
     pub(crate) handshake_timeout: Duration,
+    pub(crate) pending_handshakes: usize,
     pub(crate) limits: Limits,
     pub(crate) progress: Progress,
     pub(crate) immediate: bool,
     pub(crate) routing_id: Option<RoutingId>,
     pub(crate) properties: Vec<(String, Bytes)>,
     pub(crate) heartbeat: Option<Heartbeat>,
+    pub(crate) budget: Budget,
+    pub(crate) least_ttl: Duration,
 }
 
 impl Default for Options {
@@ -258,12 +265,15 @@ impl Default for Options {
             tcp: TcpOptions::default(),
             ipc: IpcOptions::default(),
             handshake_timeout: Duration::from_secs(10),
+            pending_handshakes: 1024,
             limits: Limits::default(),
             progress: Progress::default(),
             immediate: false,
             routing_id: None,
             properties: Vec::new(),
             heartbeat: None,
+            budget: Budget::default(),
+            least_ttl: Duration::from_millis(100),
         }
     }
 }
