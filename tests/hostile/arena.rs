@@ -28,6 +28,12 @@ pub(crate) struct Settings {
     pub(crate) heartbeat: Option<Heartbeat>,
     pub(crate) least_ttl: Duration,
     pub(crate) send_hwm: usize,
+    pub(crate) recv_hwm: usize,
+    pub(crate) recv_hwm_bytes: usize,
+    /// Whether an XPUB receives what peers send to it, from the beginning.
+    pub(crate) reads: bool,
+    /// How much longer the messages of a PUB or XPUB are than they have to be.
+    pub(crate) padding: usize,
 }
 
 /// What every socket is set to, for attacks that no deadline has to end.
@@ -41,6 +47,10 @@ pub(crate) const DEFAULTS: Settings = Settings {
     heartbeat: None,
     least_ttl: Duration::from_millis(100),
     send_hwm: 1000,
+    recv_hwm: 1000,
+    recv_hwm_bytes: 64 << 20,
+    reads: true,
+    padding: 0,
 };
 
 /// The type of the socket that is attacked, and of the good peer.
@@ -96,6 +106,8 @@ pub(crate) struct Arena {
     /// How many messages of the good peer, or to it, have arrived.
     served: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
+    /// Whether an XPUB receives.
+    reads: Arc<AtomicBool>,
     /// What attackers got through: how much, and the first of it that nobody has taken.
     strange: Arc<AtomicU64>,
     delivered: Receiver<Message>,
@@ -106,7 +118,7 @@ pub(crate) struct Arena {
 impl Arena {
     async fn open(settings: Settings, kind: Kind) -> Self {
         let (served, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-        let strange = Arc::new(AtomicU64::new(0));
+        let (strange, reads) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(settings.reads)));
         let (sender, delivered) = channel(KEPT);
         let (asks, questions) = unbounded_channel();
         let strangers = Strangers { sender, count: Arc::clone(&strange) };
@@ -123,7 +135,7 @@ impl Arena {
                 let push = settings.apply(PushSocket::builder()).build();
                 monitor = push.monitor();
                 (at, theirs) = meet(&push, SocketType::Pull).await;
-                ours = tokio::spawn(send(push, questions));
+                ours = tokio::spawn(send(push, questions, 0));
                 theirs.set(Opt::RcvTimeo, 10).await;
                 drop(theirs.call(keep_receiving(&stop, &served)));
             }
@@ -133,7 +145,7 @@ impl Arena {
                 (at, theirs) = meet(&publisher, SocketType::Sub).await;
                 theirs.set_bytes(Opt::Subscribe, GOOD).await;
                 within(20, publisher.wait_for_subscribers(GOOD, 1)).await;
-                ours = tokio::spawn(send(publisher, questions));
+                ours = tokio::spawn(send(publisher, questions, settings.padding));
                 theirs.set(Opt::RcvTimeo, 10).await;
                 drop(theirs.call(keep_receiving(&stop, &served)));
             }
@@ -143,7 +155,13 @@ impl Arena {
                 (at, theirs) = meet(&publisher, SocketType::Sub).await;
                 theirs.set_bytes(Opt::Subscribe, GOOD).await;
                 assert_eq!(within(20, publisher.recv()).await.unwrap(), [&[1], GOOD].concat()[..]);
-                ours = tokio::spawn(publish(publisher, questions, strangers));
+                ours = tokio::spawn(publish(
+                    publisher,
+                    questions,
+                    strangers,
+                    Arc::clone(&reads),
+                    settings.padding,
+                ));
                 theirs.set(Opt::RcvTimeo, 10).await;
                 drop(theirs.call(keep_receiving(&stop, &served)));
             }
@@ -177,6 +195,7 @@ impl Arena {
             theirs,
             served,
             stop,
+            reads,
             strange,
             delivered,
             memory,
@@ -271,6 +290,11 @@ impl Arena {
         self.served.load(Ordering::Relaxed)
     }
 
+    /// An XPUB that did not receive does so from now on.
+    pub(crate) fn read(&self) {
+        self.reads.store(true, Ordering::Relaxed);
+    }
+
     /// It was to be expected that all this came from attackers.
     pub(crate) fn forgive_delivered(&mut self) {
         while self.delivered.try_recv().is_ok() {}
@@ -330,6 +354,8 @@ impl Settings {
             .budget(self.budget)
             .least_ttl(self.least_ttl)
             .send_hwm(self.send_hwm)
+            .recv_hwm(self.recv_hwm)
+            .recv_hwm_bytes(self.recv_hwm_bytes)
             .linger(Duration::ZERO);
         match self.heartbeat {
             Some(heartbeat) => builder.heartbeat(heartbeat),
@@ -403,13 +429,13 @@ async fn receive(
 }
 
 /// Our PUSH or PUB at work, until nobody can ask any more.
-async fn send<P: Sends>(socket: Ours<P>, mut questions: Questions) {
+async fn send<P: Sends>(socket: Ours<P>, mut questions: Questions, padding: usize) {
     let mut number = 0;
     loop {
         tokio::select! {
             question = questions.recv() => if !tell(&socket, question) { break },
             () = sleep(PAUSE) => {
-                socket.send(good(number)).await.unwrap();
+                socket.send(padded(number, padding)).await.unwrap();
                 number += 1;
             }
         }
@@ -417,14 +443,20 @@ async fn send<P: Sends>(socket: Ours<P>, mut questions: Questions) {
 }
 
 /// Our XPUB at work, until nobody can ask any more.
-async fn publish(mut publisher: XpubSocket, mut questions: Questions, strangers: Strangers) {
+async fn publish(
+    mut publisher: XpubSocket,
+    mut questions: Questions,
+    strangers: Strangers,
+    reads: Arc<AtomicBool>,
+    padding: usize,
+) {
     let mut number = 0;
     loop {
         tokio::select! {
             question = questions.recv() => if !tell(&publisher, question) { break },
-            message = publisher.recv() => strangers.take(&message.unwrap()),
+            message = publisher.recv(), if reads.load(Ordering::Relaxed) => strangers.take(&message.unwrap()),
             () = sleep(PAUSE) => {
-                publisher.send(good(number)).await.unwrap();
+                publisher.send(padded(number, padding)).await.unwrap();
                 number += 1;
             }
         }
@@ -466,8 +498,8 @@ fn keep_receiving(stop: &Arc<AtomicBool>, served: &Arc<AtomicU64>) -> impl FnOnc
                 Err(Error::EAGAIN) => continue,
                 result => result.expect("a message"),
             }
-            let number = frame.data().strip_prefix(GOOD).and_then(|number| number.try_into().ok());
-            let number = u64::from_le_bytes(number.expect("what our PUSH has sent"));
+            let number = frame.data().strip_prefix(GOOD).and_then(<[u8]>::first_chunk);
+            let number = u64::from_le_bytes(*number.expect("what our socket has sent"));
             assert!(number >= next && !frame.more(), "{number} after {next}");
             next = number + 1;
             served.fetch_add(1, Ordering::Relaxed);
@@ -495,6 +527,10 @@ fn others() -> usize {
 
 fn good(number: u64) -> Vec<u8> {
     [GOOD, &number.to_le_bytes()].concat()
+}
+
+fn padded(number: u64, padding: usize) -> Vec<u8> {
+    [good(number), vec![0; padding]].concat()
 }
 
 const GOOD: &[u8] = b"good ";

@@ -8,8 +8,13 @@
 mod arena;
 mod crowds;
 mod deadlines;
+mod envelopes;
 mod floods;
 mod frames;
 mod greetings;
 mod handshakes;
+mod limits;
+mod local;
 mod metadata;
+mod queues;
+mod subscribers;
