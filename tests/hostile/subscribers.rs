@@ -1,12 +1,55 @@
-//! Rows 46, 49 and 50: peers of a PUB or XPUB that ask too often, in two languages, or never read.
+//! Rows 44 to 46, 49 and 50: peers of a PUB or XPUB that ask too much, too often, in two languages, or never read.
 
 use std::time::Duration;
 
-use support::{Peer, cancel, frame, greeting, ping, ready, subscribe, until};
+use support::{Peer, cancel, claim, frame, greeting, ping, ready, subscribe, until};
+use zmtp::wire::{Error, Misbehaved};
 
-use crate::arena::{DEFAULTS, Kind, Settings, each};
+use crate::arena::{Arena, DEFAULTS, Kind, Settings, blame, each};
 
 const PUBLISHERS: [Kind; 2] = [Kind::Pub, Kind::Xpub];
+
+#[tokio::test]
+async fn hostile_44_too_many_topics_or_too_much_of_them_is_closed_and_forgotten() {
+    each(&PUBLISHERS, DEFAULTS, async |arena| {
+        let many = (0..=100_000).flat_map(|n| subscribe(format!("topic {n}"))).collect();
+        closed(arena, many, Misbehaved::TooManySubscriptions("more than 100,000 topics").into()).await;
+        let large = (0..=128_u8).flat_map(|n| subscribe(vec![n; 65_536])).collect();
+        closed(arena, large, Misbehaved::TooManySubscriptions("more than 8 MiB of topics").into()).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn hostile_45_a_topic_of_64_kib_costs_no_stack_and_a_longer_one_is_closed() {
+    each(&PUBLISHERS, DEFAULTS, async |arena| {
+        let mut peer = arena.attacker_within().await;
+        peer.send([subscribe([b't'; 65_536]), cancel([b't'; 65_536]), ping(0, "done")].concat()).await;
+        peer.expect(*b"\x04\x09\x04PONGdone").await;
+        // Each a branch of the one before.
+        peer.send((0..2000).flat_map(|n| subscribe(vec![b't'; n])).collect::<Vec<_>>()).await;
+        drop(peer);
+        arena.left().await;
+
+        let size = 16 << 20;
+        let huge = Misbehaved::CommandTooLarge { size, limit: 65_546 };
+        closed(arena, claim(4, size), huge.into()).await;
+        let long = frame([&[1][..], &[b't'; 65_537]].concat());
+        closed(arena, long, Misbehaved::TooManySubscriptions("a topic of more than 64 KiB").into()).await;
+    })
+    .await;
+}
+
+/// After a good handshake this: the connection ends for this reason.
+async fn closed(arena: &mut Arena, octets: Vec<u8>, expected: Error) {
+    let mut peer = arena.attacker_within().await;
+    // It may not get to its end.
+    let _ = peer.try_send(octets).await;
+    peer.rest().await;
+    assert_eq!(blame(arena.disconnected().await), expected);
+    arena.expect_good_peer_alone().await;
+    arena.forgive_delivered();
+}
 
 #[tokio::test]
 async fn hostile_46_a_topic_is_subscribed_to_or_not_however_often_it_is_said() {
