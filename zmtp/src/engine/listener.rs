@@ -149,3 +149,73 @@ impl Spare {
 
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::DuplexStream;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::options::Options;
+    use crate::pattern::Pull;
+    use crate::socket::core::Core;
+
+    /// Accepts nobody: the system says this again and again, so many times, and then something else for ever.
+    #[derive(Clone)]
+    struct Broken {
+        first: (usize, io::ErrorKind),
+        then: io::ErrorKind,
+        asked: Arc<AtomicUsize>,
+    }
+
+    impl Accept for Broken {
+        type Stream = DuplexStream;
+
+        async fn accept(&self) -> io::Result<(DuplexStream, String)> {
+            let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+            Err(if asked < self.first.0 { self.first.1 } else { self.then }.into())
+        }
+
+        fn from(_io: &DuplexStream) -> Option<IpAddr> {
+            None
+        }
+
+        fn admit(&self, _io: &DuplexStream) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Whatever the system says, the listener neither spins nor ends, and tells of it; one peer that gave up is
+    /// nothing to tell of.
+    #[tokio::test]
+    async fn hostile_55_no_error_of_accept_ends_a_listener_or_makes_it_spin() {
+        for then in [io::ErrorKind::OutOfMemory, io::ErrorKind::PermissionDenied, io::ErrorKind::Other] {
+            let asked = Arc::default();
+            let first = (100, io::ErrorKind::ConnectionAborted);
+            let broken = Broken { first, then, asked: Arc::clone(&asked) };
+            let core = Arc::new(Core::<Pull>::new(Options::default(), &()));
+            let (mut monitor, stop, start) = (core.monitor(), CancellationToken::new(), Instant::now());
+            let settings = Settings::new::<Pull>(&core.options);
+            let endpoint: Endpoint = "tcp://127.0.0.1:1".parse().unwrap();
+            let listener = run(broken, endpoint, core, settings, stop.clone(), TaskTracker::new());
+            let listener = tokio::spawn(listener);
+
+            let mut failures = 0;
+            while failures < 5 {
+                let event = monitor.next().await.unwrap();
+                failures +=
+                    usize::from(matches!(event, Event::AcceptFailed { error, .. } if error.kind() == then));
+            }
+
+            // 10, 20, 40 and 80 ms between them; each time it looks once more, to turn others away.
+            assert!(start.elapsed() >= Duration::from_millis(150), "{:?}", start.elapsed());
+            assert_eq!(asked.load(Ordering::Relaxed), 100 + 5 * 2);
+            assert!(!listener.is_finished());
+            stop.cancel();
+            listener.await.unwrap();
+        }
+    }
+}

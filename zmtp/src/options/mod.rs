@@ -71,7 +71,7 @@ impl<P: Pattern> Builder<P> {
         self
     }
 
-    /// The same as [`recv_hwm`](Self::recv_hwm), counted in octets on the wire, with 128 for each piece that was read:
+    /// The same as [`recv_hwm`](Self::recv_hwm), counted in octets on the wire, with 256 for each piece that was read:
     /// many small messages that come one by one cost more than their octets. 64 MiB unless set. Peers that have
     /// gone may leave as much behind, all of them together; beyond that their unreceived messages are discarded.
     #[must_use]
