@@ -71,9 +71,9 @@ impl<P: Pattern> Builder<P> {
         self
     }
 
-    /// The same as [`recv_hwm`](Self::recv_hwm), counted in octets on the wire, with 256 for each piece that was read:
-    /// many small messages that come one by one cost more than their octets. 64 MiB unless set. Peers that have
-    /// gone may leave as much behind, all of them together; beyond that their unreceived messages are discarded.
+    /// The same as [`recv_hwm`](Self::recv_hwm), counted in octets on the wire. 64 MiB unless set. Small messages that
+    /// come one by one count as 256 octets each. Peers that have gone may leave as much behind, all of them together;
+    /// beyond that their unreceived messages are discarded.
     #[must_use]
     pub fn recv_hwm_bytes(mut self, octets: impl Into<Hwm>) -> Self {
         self.options.marks.recv_bytes = octets.into().get();

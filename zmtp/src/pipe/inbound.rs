@@ -43,7 +43,7 @@ impl Inbound {
     pub(crate) fn room(&self) -> usize {
         if self.conflate {
             usize::MAX
-        } else if self.bytes + self.parcels.len() * PARCEL >= self.hwm_bytes {
+        } else if self.bytes.max(self.parcels.len() * PARCEL) >= self.hwm_bytes {
             0
         } else {
             self.hwm.saturating_sub(self.messages)
@@ -116,7 +116,7 @@ impl Inbound {
     }
 }
 
-/// What a parcel costs besides its octets, which may be as few as two.
+/// What a parcel costs at least, were its octets as few as two.
 const PARCEL: usize = 256;
 
 #[cfg(test)]
