@@ -8,6 +8,8 @@ use std::time::Duration;
 /// our own queue is full, silence does not count. A connection that is given up ends with
 /// [`Cause::HeartbeatTimeout`](crate::Cause::HeartbeatTimeout); one that we dialled is dialled again.
 ///
+/// A peer that speaks ZMTP 3.0, which has no PING, gets none and is not given up: older ones take it for a message.
+///
 /// A peer whose own queue is full does not read, and so does not answer. Sockets of this crate that have heartbeats
 /// on send PINGs even then and stay up; for others, make `timeout` longer than their users' pauses.
 ///
