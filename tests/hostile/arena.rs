@@ -305,7 +305,7 @@ impl Arena {
         resident().saturating_sub(self.memory)
     }
 
-    /// From here on memory counts anew. For rows whose frames are so large that glibc keeps blocks of that size.
+    /// From here on memory counts anew. For rows whose frames are so large, or so many, that glibc keeps blocks of them.
     pub(crate) fn forgive_memory(&mut self) {
         self.memory = resident();
     }

@@ -4,6 +4,7 @@
 //! A number in a name is the row of the list of interoperability cases.
 
 mod both;
+mod curve;
 mod dealer_router;
 mod deaths;
 mod early;
@@ -30,6 +31,7 @@ mod notices;
 mod options;
 mod pair;
 mod pairs;
+mod plain;
 mod proxying;
 mod pub_sub;
 mod publishing;

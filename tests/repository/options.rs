@@ -31,11 +31,12 @@ fn every_method_and_field_named_there_exists() {
             let exists = match name.split_once("::") {
                 None => has_method(&sources, name),
                 Some((of, member)) => {
-                    let declared = ["struct", "enum"].map(|kind| format!("pub {kind} {of} {{"));
+                    let declared = [("struct", " {"), ("enum", " {"), ("struct", "(")]
+                        .map(|(kind, begin)| format!("pub {kind} {of}{begin}"));
                     let found = declared.iter().find_map(|line| body(&sources, line));
                     let found = found.unwrap_or_else(|| panic!("{option}: there is no type {of}"));
                     found.contains(&format!("\n    pub {member}:"))
-                        || found.contains(&format!("\n    {member},"))
+                        || [",", "("].iter().any(|end| found.contains(&format!("\n    {member}{end}")))
                         || has_method(&sources, member)
                 }
             };

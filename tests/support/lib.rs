@@ -12,6 +12,7 @@ mod process;
 mod relay;
 mod script;
 mod watch;
+mod zap;
 mod zmq;
 
 pub use child::{Child, from_line, to_line};
@@ -24,6 +25,7 @@ pub use script::{
     Greeting, Ready, cancel, claim, command, frame, greeting, more, ping, ready, session, subscribe,
 };
 pub use watch::{event, failure};
+pub use zap::{Asked, answer};
 pub use zmq::{Watched, Zmq};
 
 /// Where any free port is.

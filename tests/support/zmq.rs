@@ -23,13 +23,21 @@ type Call = Box<dyn FnOnce(&Socket) + Send>;
 impl Zmq {
     /// A socket that is neither bound nor connected.
     pub fn new(kind: SocketType) -> Self {
+        Self::on(Context::new(), kind)
+    }
+
+    /// The same, in a context that it shuts down when it closes.
+    pub(crate) fn on(context: Context, kind: SocketType) -> Self {
         let (calls, todo) = mpsc::channel::<Call>();
         let thread = thread::spawn(move || {
-            let socket = Socket::new(&Context::new(), kind).expect("a socket");
+            let socket = Socket::new(&context, kind).expect("a socket");
             for timeout in [Opt::RcvTimeo, Opt::SndTimeo] {
                 socket.set_int(timeout, PATIENCE.as_millis() as i32).expect("a time");
             }
             todo.into_iter().for_each(|call| call(&socket));
+            drop(socket);
+            // Whoever else lives in it ends too.
+            let _ = context.shutdown();
         });
         Self { calls: Some(calls), thread: Some(thread) }
     }

@@ -45,8 +45,12 @@
 //!
 //! # Features
 //!
+//! `curve` (default): the keys, the handshake and the boxes of the security mechanism CURVE, in [`curve`].
+//!
 //! `tokio` (default): engines, transports, and the methods that start tasks. Without it the crate is the codec and the
 //! socket state machines, with no runtime in its dependencies.
+//!
+//! `curve` (default): the security mechanism CURVE. Without it the crate depends on no cryptography.
 //!
 //! # The map
 //!
@@ -71,6 +75,8 @@
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+#[cfg(feature = "curve")]
+pub mod curve;
 mod endpoint;
 #[cfg(feature = "tokio")]
 mod engine;
@@ -88,6 +94,7 @@ mod pool;
 mod random;
 mod route;
 mod routing_id;
+mod security;
 mod socket;
 mod sync;
 #[cfg(feature = "tokio")]
@@ -109,9 +116,12 @@ pub use pattern::{
 pub use peer::{Drops, PeerId, PeerInfo, Queued};
 pub use pipe::Encode;
 pub use routing_id::{InvalidRoutingId, RoutingId};
+#[cfg(feature = "curve")]
+pub use security::Curve;
+pub use security::{Authenticator, Decision, Plain, Request, Security, TooLong, User};
 pub use socket::{
     DealerSocket, PairSocket, Passed, Proxied, Proxy, ProxyError, PubSocket, PullSocket, PushSocket,
     RecvHalf, RepSocket, ReqSocket, RouterEvent, RouterSocket, SendHalf, Socket, Statistics, Steers,
     SubSocket, XpubSocket, XsubSocket, proxy,
 };
-pub use wire::SocketType;
+pub use wire::{Credentials, Denial, Password, SocketType};

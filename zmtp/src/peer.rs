@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::endpoint::Endpoint;
 use crate::routing_id::RoutingId;
+use crate::security::User;
 use crate::wire::{Metadata, SocketType, Version};
 
 /// Names one peer of one socket, for as long as that peer is there. Never used for another one afterwards.
@@ -43,6 +44,8 @@ pub struct PeerInfo {
     pub metadata: Metadata,
     /// The version that is spoken with it.
     pub version: Version,
+    /// As whom it was let in, by the [`Authenticator`](crate::Authenticator). `None` if nobody decided.
+    pub user: Option<Box<User>>,
     /// Messages and octets that wait to be written to it.
     pub queued: Queued,
     /// Messages and octets of it that wait to be received.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use zmtp::wire::{Config, Connection, Event, Header, SocketType};
 use zmtp_benches::{Arguments, DATA, Meter, Shares, Stdin, check, raise_descriptors};
 
@@ -26,28 +27,25 @@ async fn play(arguments: Arguments, stdin: Stdin) {
 
 /// Connects them all, and lets each have a message echoed.
 async fn dealers(arguments: &Arguments, stdin: Stdin) {
-    let meter = Meter::start();
+    let mut meter = Meter::start();
     let shaking = Arc::new(Semaphore::new(AT_ONCE));
-    let (tell, mut done) = mpsc::channel(1);
+    let mut clients = JoinSet::new();
     for _ in 0..arguments.peers {
-        let (arguments, shaking, tell) = (arguments.clone(), Arc::clone(&shaking), tell.clone());
-        tokio::spawn(async move {
-            let turn = shaking.acquire().await.expect("never closed");
+        let (arguments, shaking) = (arguments.clone(), Arc::clone(&shaking));
+        clients.spawn(async move {
+            let _turn = shaking.acquire().await.expect("never closed");
             let mut client = Client::connect(SocketType::Dealer, &arguments).await;
             let data = arguments.payload(DATA);
             client.io.write_all(&frame(&data)).await.expect("a connection");
             let Event::Messages(mut echo) = client.event(1).await else { panic!("no echo") };
             check(echo.next_message().expect("one").first(), &data);
-            drop(turn);
-            tell.send(()).await.expect("they are counted");
-            // Stays connected.
-            client.event(1).await;
+            client
         });
     }
-    for _ in 0..arguments.peers {
-        done.recv().await.expect("all of them");
+    let mut connected = Vec::with_capacity(arguments.peers);
+    while let Some(client) = clients.join_next().await {
+        connected.push(client.expect("a client"));
     }
-    let mut meter = meter;
     meter.note("setup_s", meter.start.elapsed().as_secs_f64());
     meter.print("dealer");
     stdin.over().await;

@@ -6,17 +6,25 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::Settings;
+use crate::endpoint::Endpoint;
 use crate::monitor::Cause;
+use crate::security::{Request, ask};
 use crate::wire::{Connection, Event, Remote};
 
-/// Shakes hands. The deadline is absolute, whatever the peer sends meanwhile.
-pub(crate) async fn shake<S>(io: &mut S, settings: &Settings) -> Result<(Connection, Remote), Cause>
+/// Shakes hands with a peer at `address`, which came to or was found at `endpoint`. The deadline is absolute, whatever the
+/// peer sends meanwhile, and covers the decision whether it comes in.
+pub(crate) async fn shake<S>(
+    io: &mut S,
+    settings: &Settings,
+    endpoint: &Endpoint,
+    address: Option<&String>,
+) -> Result<(Connection, Remote), Cause>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut wire = Connection::new(settings.config.clone());
     let limit = settings.handshake_timeout;
-    let result = match timeout(limit, converse(io, &mut wire)).await {
+    let result = match timeout(limit, converse(io, &mut wire, settings, endpoint, address)).await {
         Ok(result) => result,
         Err(_) => Err(Cause::HandshakeTimeout(limit)),
     };
@@ -36,7 +44,13 @@ where
     }
 }
 
-async fn converse<S>(io: &mut S, wire: &mut Connection) -> Result<Remote, Cause>
+async fn converse<S>(
+    io: &mut S,
+    wire: &mut Connection,
+    settings: &Settings,
+    endpoint: &Endpoint,
+    address: Option<&String>,
+) -> Result<Remote, Cause>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -44,12 +58,20 @@ where
         if let Some(bytes) = wire.transmit() {
             io.write_all(&bytes).await?;
         }
-        if let Some(Event::Ready(remote)) = wire.poll_event(0)? {
-            // READY of ours went out before: it follows the peer's greeting, not the peer's READY.
-            if let Some(bytes) = wire.transmit() {
-                io.write_all(&bytes).await?;
+        match wire.poll_event(0)? {
+            Some(Event::Ready(remote)) => {
+                if let Some(bytes) = wire.transmit() {
+                    io.write_all(&bytes).await?;
+                }
+                return Ok(remote);
             }
-            return Ok(remote);
+            Some(Event::Asked(credentials)) => {
+                let request = Request { credentials, address: address.cloned(), endpoint: endpoint.clone() };
+                let decision = ask(settings.authenticator.as_ref(), request).await;
+                wire.decide(decision);
+                continue;
+            }
+            _ => {}
         }
         if wire.wants_transmit() {
             continue;

@@ -104,7 +104,8 @@ async fn admit<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let cause = match place.stop.run_until_cancelled(shake(io, settings)).await {
+    let shaken = shake(io, settings, &origin.endpoint, address.as_ref());
+    let cause = match place.stop.run_until_cancelled(shaken).await {
         Some(Ok((wire, remote))) => {
             // `unbind` first stops the listener and then ends its peers: this peer is either seen there or refused
             // here.

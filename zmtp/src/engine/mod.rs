@@ -9,6 +9,8 @@ mod beats;
 mod handshake;
 pub(crate) mod listener;
 mod lobby;
+#[cfg(feature = "curve")]
+mod sealing;
 pub(crate) mod session;
 mod traffic;
 mod watch;
@@ -23,6 +25,7 @@ pub(crate) use traffic::Traffic;
 use crate::message::Frame;
 use crate::options::{Budget, Heartbeat, Options, Progress, Reconnect, tenths};
 use crate::pattern::Pattern;
+use crate::security::Authenticator;
 use crate::wire::Config;
 
 /// What an engine needs to know of its socket's options.
@@ -38,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) budget: Budget,
     /// In tenths of a second.
     pub(crate) least_ttl: u16,
+    /// Who decides which peers come in, if somebody does.
+    pub(crate) authenticator: Option<Authenticator>,
 }
 
 impl Settings {
@@ -45,6 +50,7 @@ impl Settings {
     pub(crate) fn new<P: Pattern>(options: &Options) -> Arc<Self> {
         let mut config = Config::new(P::TYPE);
         config.limits = options.limits;
+        config.mechanism = options.security.mechanism();
         config.properties = options.properties.clone();
         config.identity =
             options.routing_id.clone().map(|id| Frame::from(id).into_bytes()).unwrap_or_default();
@@ -58,6 +64,7 @@ impl Settings {
             heartbeat: options.heartbeat,
             budget: options.budget,
             least_ttl: tenths(options.least_ttl),
+            authenticator: options.security.authenticator().cloned(),
         })
     }
 }

@@ -13,8 +13,11 @@ use tokio_util::io::poll_read_buf;
 use super::Settings;
 use super::accounts::Accounts;
 use super::beats::Beats;
+#[cfg(feature = "curve")]
+use super::sealing::Sealing;
 use super::watch::Watch;
 use crate::monitor::Cause;
+use crate::options::Progress;
 use crate::peer::PeerId;
 use crate::pipe::{Batch, Delivered, Delivery, Port, Taken, Toll};
 use crate::wire::heartbeat::Signs;
@@ -35,6 +38,9 @@ pub(crate) struct Traffic<'a, S> {
     /// Bytes of the protocol itself that are being written, and how far. They go between batches.
     control: Vec<u8>,
     control_at: usize,
+    /// Between the batch and the stream, if frames go out in boxes.
+    #[cfg(feature = "curve")]
+    sealing: Option<Box<Sealing>>,
     /// How many messages may be delivered.
     room: usize,
     /// Octets read, with a bonus for each chunk of whole messages; octets written.
@@ -70,10 +76,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
         id: PeerId,
         settings: &'a Settings,
     ) -> Self {
-        let progress = settings.progress;
         let heartbeat = settings.heartbeat.as_ref().filter(|_| wire.knows_ping());
         Self {
             io,
+            #[cfg(feature = "curve")]
+            sealing: wire.is_sealed().then(Box::default),
             wire,
             port,
             id,
@@ -84,8 +91,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
             room: 0,
             progress_in: 0,
             progress_out: 0,
-            slow_reader: Watch::new(STALL, 1),
-            slow_writer: Watch::new(progress.every, progress.bytes),
+            slow_reader: Watch::default(),
+            slow_writer: Watch::default(),
             beats: heartbeat.and_then(Beats::start),
             stalled_at: None,
             accounts: None,
@@ -169,6 +176,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
                 Taken::EndNow => return Err(Cause::Closed),
             }
         }
+        #[cfg(feature = "curve")]
+        if let Some(sealing) = &mut self.sealing {
+            sealing.fill(&mut self.wire, &self.batch)?;
+        }
         let written = match self.poll_write(cx) {
             Poll::Ready(written) => written?,
             Poll::Pending if self.port.must_end(self.id, cx) => return Err(Cause::Closed),
@@ -179,7 +190,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
         }
         self.progress_out += written as u64;
         if self.control.is_empty() {
-            self.batch.advance(written);
+            self.advance(written);
         } else {
             self.control_at += written;
             if self.control_at >= self.control.len() {
@@ -194,11 +205,25 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
         Ok(Step::Progress)
     }
 
+    /// Messages have gone out.
+    fn advance(&mut self, written: usize) {
+        #[cfg(feature = "curve")]
+        if let Some(sealing) = &mut self.sealing {
+            return sealing.advance(written, &mut self.batch);
+        }
+        self.batch.advance(written);
+    }
+
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let one = if self.control.is_empty() {
             self.batch.only_slice()
         } else {
             Some(&self.control[self.control_at..])
+        };
+        #[cfg(feature = "curve")]
+        let one = match &self.sealing {
+            Some(sealing) if self.control.is_empty() => Some(sealing.octets()),
+            _ => one,
         };
         match one {
             Some(octets) => Pin::new(&mut *self.io).poll_write(cx, octets),
@@ -255,7 +280,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
                 self.note(Toll { subscriptions: 1, unwanted: 0 });
                 Delivery::Subscription(subscription)
             }
-            Some(Event::Ready(_)) | None => {
+            Some(Event::Ready(_) | Event::Asked(_)) | None => {
                 self.is_scanned = true;
                 self.charge()?;
                 if let Some(ttl) = self.wire.take_ttl() {
@@ -292,12 +317,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
 
     fn look_at_the_clock(&mut self, cx: &mut Context<'_>) -> Result<(), Cause> {
         let stuck = !self.batch.is_empty() && self.stalled_at != Some(self.progress_out);
-        if self.slow_reader.is_late(stuck, self.progress_out, cx) {
+        if self.slow_reader.is_late(stuck, self.progress_out, STALL, cx) {
             self.stalled_at = Some(self.progress_out);
             self.port.stalled(self.id);
         }
         let unfinished = self.room > 0 && self.wire.is_mid_message();
-        if self.slow_writer.is_late(unfinished, self.progress_in, cx) {
+        if self.slow_writer.is_late(unfinished, self.progress_in, self.settings.progress, cx) {
             return Err(Cause::TooSlow);
         }
         self.beat(cx)
@@ -348,7 +373,7 @@ const TURNS: usize = 16;
 const HANDED_OVER: usize = 48 * 1024;
 /// I/O vectors of one write.
 const SLICES: usize = 64;
-/// After so long without taking anything, a peer no longer sets the pace of its senders.
-const STALL: Duration = Duration::from_millis(10);
+/// A peer that takes less in so long no longer sets the pace of its senders.
+const STALL: Progress = Progress { bytes: 1, every: Duration::from_millis(10) };
 /// How long a peer may take to close its side after we closed ours.
 const GOODBYE: Duration = Duration::from_millis(500);

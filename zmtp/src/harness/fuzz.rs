@@ -8,7 +8,8 @@ use super::fuzz_patterns::patterns;
 use super::fuzz_topics::{subscriptions, trie};
 use crate::message::Message;
 use crate::wire::{
-    Command, Config, Connection, Event, FrameCodec, Greeting, Header, Limits, Metadata, RawFrame, SocketType,
+    Command, Config, Connection, Event, FrameCodec, Greeting, Header, Limits, Mechanism, Metadata, RawFrame,
+    SocketType,
 };
 
 /// What a target does with one input.
@@ -40,7 +41,7 @@ pub fn greeting(data: &[u8]) {
     if let Ok(Some(greeting)) = whole {
         let again = greeting.encode();
         assert_eq!(Greeting::decode(&again), Ok(Some(greeting)));
-        let _ = (greeting.spoken(), greeting.require_null());
+        let _ = (greeting.spoken(), greeting.require("NULL"));
     }
 }
 
@@ -123,7 +124,7 @@ pub fn connection(data: &[u8]) {
                         assert_eq!(chunk.messages(), 0);
                     }
                     Ok(Some(Event::Subscription(_))) => {}
-                    Ok(Some(Event::Ready(_))) => panic!("ready twice"),
+                    Ok(Some(Event::Ready(_) | Event::Asked(_))) => panic!("ready twice"),
                     Ok(None) => break,
                     Err(error) => return (messages, Some(error)),
                 }
@@ -153,7 +154,7 @@ fn ready_connection(limits: Limits) -> Connection {
     let mut config = Config::new(SocketType::Pull);
     config.limits = limits;
     let mut connection = Connection::new(config);
-    connection.receive(&Greeting::null().encode());
+    connection.receive(&Greeting::new(&Mechanism::Null).encode());
     let mut ready = Vec::new();
     Command::Ready(Metadata::new(SocketType::Push, Bytes::new())).encode(&mut ready);
     connection.receive(&ready);

@@ -140,6 +140,7 @@ impl<P: Pattern> Play<P> {
             socket_type: None,
             identity: identity.into(),
             metadata: Metadata::default(),
+            user: None,
         };
         match self.core.join(id, &Self::origin(id.is_none()), &remote, None, &|| true) {
             Join::Yes(joined) => {

@@ -52,8 +52,13 @@ impl<P: Pattern> Model<P> {
         let endpoint = Endpoint::Inproc { name: "model".to_owned() };
         let origin = Origin { endpoint, accepted: true };
         let metadata = Metadata::default();
-        let remote =
-            Remote { version: Version::V3_1, socket_type: None, identity: identity.into(), metadata };
+        let remote = Remote {
+            version: Version::V3_1,
+            socket_type: None,
+            identity: identity.into(),
+            metadata,
+            user: None,
+        };
         match self.core.join(None, &origin, &remote, None, &|| true) {
             Join::Yes(id) => (id, identity.as_bytes()),
             refused => panic!("the socket is open and has a place: {refused:?}"),

@@ -1,7 +1,7 @@
 //! What libzmq's monitor says for the same: event bits and protocol error codes, as in `zmq.h`.
 
 use super::{Cause, Event};
-use crate::wire::{self, Incompatible, Malformed, Misbehaved};
+use crate::wire::{self, Denial, Incompatible, Malformed, Misbehaved};
 
 impl Event {
     /// The bit of libzmq's event: `ZMQ_EVENT_CONNECTED` is 1. `None` for what libzmq does not tell.
@@ -22,8 +22,8 @@ impl Event {
             Self::Disconnected { .. } => DISCONNECTED,
             Self::HandshakeSucceeded { .. } => 0x1000,
             Self::HandshakeFailed { cause, .. } => match (cause, cause.libzmq_code()) {
-                (Cause::Wire(wire::Error::Denied(_)), Some(_)) => 0x4000,
-                // NULL, the only mechanism so far, says nothing more of it.
+                (Cause::Wire(wire::Error::Denied(_) | wire::Error::Refused(_)), Some(_)) => 0x4000,
+                // With NULL libzmq says nothing more of it.
                 (Cause::Wire(_), Some(INVALID_METADATA)) => DISCONNECTED,
                 (Cause::Wire(_), Some(_)) => 0x2000,
                 // libzmq lets such a peer in first.
@@ -50,6 +50,11 @@ impl Cause {
                 "500" => 500,
                 _ => return None,
             },
+            E::Refused(Denial::ForNow) => 300,
+            E::Refused(Denial::Denied) => 400,
+            E::Refused(Denial::Failed) => 500,
+            #[cfg(feature = "curve")]
+            E::Curve(error) => curve(error),
             E::Incompatible(Incompatible::Mechanism { .. }) => 0x1100_0002,
             E::Misbehaved(Misbehaved::UnexpectedCommand(_) | Misbehaved::MessageBeforeReady) => 0x1000_0001,
             E::Malformed(Malformed::Command(name)) => match *name {
@@ -69,6 +74,25 @@ impl Cause {
             ) => INVALID_METADATA,
             _ => return None,
         })
+    }
+}
+
+#[cfg(feature = "curve")]
+fn curve(error: &crate::curve::Error) -> u32 {
+    use crate::curve::{Error, Step};
+    match error {
+        Error::Counter { step: Step::Message, .. } => 0x1000_0002,
+        Error::VouchTransient | Error::VouchServer => 0x1000_0003,
+        Error::Name(_) | Error::OutOfTurn(_) => 0x1000_0001,
+        Error::Version { .. } | Error::Padding => 0x1000_0013,
+        Error::Size { step, .. } => match step {
+            Step::Message => 0x1000_0012,
+            Step::Hello => 0x1000_0013,
+            Step::Initiate => 0x1000_0014,
+            Step::Ready => 0x1000_0016,
+            Step::Welcome => 0x1000_0017,
+        },
+        _ => 0x1100_0001,
     }
 }
 

@@ -20,6 +20,7 @@ pub use self::reconnect::{Reconnect, ReconnectStop};
 pub use self::tcp::{Keepalive, SocksProxy, TcpOptions};
 use crate::pattern::{Conflates, Identified, Pattern};
 use crate::routing_id::RoutingId;
+use crate::security::Security;
 use crate::socket::Socket;
 use crate::wire::Limits;
 
@@ -122,6 +123,13 @@ impl<P: Pattern> Builder<P> {
     #[must_use]
     pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
         self.options.heartbeat = Some(heartbeat);
+        self
+    }
+
+    /// How peers prove who they are, and who is let in. [`Security::Null`] unless set: everybody is.
+    #[must_use]
+    pub fn security(mut self, security: impl Into<Security>) -> Self {
+        self.options.security = security.into();
         self
     }
 
@@ -253,6 +261,7 @@ pub(crate) struct Options {
     pub(crate) heartbeat: Option<Heartbeat>,
     pub(crate) budget: Budget,
     pub(crate) least_ttl: Duration,
+    pub(crate) security: Security,
 }
 
 impl Default for Options {
@@ -275,6 +284,7 @@ impl Default for Options {
             heartbeat: None,
             budget: Budget::default(),
             least_ttl: Duration::from_millis(100),
+            security: Security::default(),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::wire::{Chunk, Header, Subscription};
 ///
 /// Segments stay until all of them are written: what a lost connection did not take whole goes back to the pipe.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Batch {
     segments: VecDeque<Segment>,
     /// Segments before this one are written,
@@ -133,29 +134,22 @@ impl Batch {
     }
 
     /// Where the message at this place ends, and how many octets that is away.
-    fn skip_message(&self, mut segment: usize, mut at: usize) -> (usize, usize, usize) {
+    fn skip_message(&self, segment: usize, at: usize) -> (usize, usize, usize) {
+        let mut frames = Frames { segments: &self.segments, segment, at };
         let mut passed = 0;
-        loop {
-            while self.segments.get(segment).is_some_and(|here| at >= here.len()) {
-                (segment, at) = (segment + 1, 0);
-            }
-            let rest = self.segments.get(segment).map_or(&[][..], |here| &here.octets()[at..]);
-            let Ok(Some((header, size))) = Header::decode(rest) else {
-                return (segment, at, passed);
-            };
-            let len = header.len as usize;
-            passed += size + len;
-            at += size;
-            if len > rest.len() - size {
-                // The body is the next segment.
-                (segment, at) = (segment + 1, len);
-            } else {
-                at += len;
-            }
+        for (header, size, body) in &mut frames {
+            passed += size + body.len();
             if !header.more {
-                return (segment, at, passed);
+                break;
             }
         }
+        (frames.segment, frames.at, passed)
+    }
+
+    /// What is not written, frame by frame; whole frames have been. Header, its size in octets, and body.
+    #[cfg(feature = "curve")]
+    pub(crate) fn frames(&self) -> impl Iterator<Item = (Header, usize, &[u8])> {
+        Frames { segments: &self.segments, segment: self.front, at: self.offset }
     }
 
     /// The batch as received messages, for a peer in the same process.
@@ -170,6 +164,43 @@ impl Batch {
             Data::Shared(body) => body,
         })
     }
+}
+
+/// A walk over the frames of segments.
+struct Frames<'a> {
+    segments: &'a VecDeque<Segment>,
+    segment: usize,
+    at: usize,
+}
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = (Header, usize, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.segments.get(self.segment).is_some_and(|here| self.at >= here.len()) {
+            (self.segment, self.at) = (self.segment + 1, 0);
+        }
+        let rest = &self.segments.get(self.segment)?.octets()[self.at..];
+        let (header, size) = Header::decode(rest).ok().flatten()?;
+        let (body, len) = (&rest[size..], header.len as usize);
+        if len > body.len() {
+            // The body is the next segment.
+            (self.segment, self.at) = (self.segment + 1, len);
+            return Some((header, size, self.segments.get(self.segment)?.octets()));
+        }
+        self.at += size + len;
+        Some((header, size, &body[..len]))
+    }
+}
+
+/// A batch of these messages.
+#[cfg(test)]
+pub(crate) fn batch_of(messages: &[crate::message::Message]) -> Batch {
+    let mut out = super::Outbound::new(usize::MAX, usize::MAX, false);
+    messages.iter().for_each(|message| out.push(message.into()));
+    let mut batch = Batch::default();
+    out.take(&mut batch, usize::MAX);
+    batch
 }
 
 impl Segment {
@@ -243,14 +274,6 @@ mod tests {
     use super::*;
     use crate::message::Message;
 
-    fn batch(messages: &[Message]) -> Batch {
-        let mut out = Outbound::new(usize::MAX, usize::MAX, false);
-        messages.iter().for_each(|message| out.push(message.into()));
-        let mut batch = Batch::default();
-        out.take(&mut batch, usize::MAX);
-        batch
-    }
-
     /// R37-SOCK-06 and sockets that outlive connections: after any number of octets, exactly the messages that were
     /// not wholly written are left.
     #[test]
@@ -273,7 +296,7 @@ mod tests {
             .collect();
         let total = *ends.last().unwrap();
         for (cut, is_shared) in (0..=total).flat_map(|cut| [(cut, false), (cut, true)]) {
-            let mut batch = batch(&sent);
+            let mut batch = batch_of(&sent);
             if is_shared {
                 batch.segments.iter_mut().for_each(Segment::share);
             }
@@ -312,7 +335,7 @@ mod tests {
     #[test]
     fn the_slices_are_the_wire_bytes_from_where_the_last_write_stopped() {
         let sent = [Message::from("abc"), Message::from(vec![9; 4000]), Message::from("xyz")];
-        let mut batch = batch(&sent);
+        let mut batch = batch_of(&sent);
         let mut wire = Vec::new();
         while !batch.is_empty() {
             let mut slices = [IoSlice::new(&[]); 2];

@@ -22,6 +22,8 @@ use std::task::{Context, Waker};
 use bytes::Bytes;
 
 pub(crate) use batch::Batch;
+#[cfg(test)]
+pub(crate) use batch::batch_of;
 pub use encode::Encode;
 pub(crate) use encode::{Form, View};
 pub(crate) use inbound::Inbound;

@@ -247,8 +247,13 @@ mod tests {
     fn join(pull: &PullSocket) -> PeerId {
         let origin = Origin { endpoint: "inproc://x".parse().unwrap(), accepted: true };
         let metadata = Metadata::default();
-        let remote =
-            Remote { version: Version::V3_1, socket_type: None, identity: metadata.identity(), metadata };
+        let remote = Remote {
+            version: Version::V3_1,
+            socket_type: None,
+            identity: metadata.identity(),
+            metadata,
+            user: None,
+        };
         match pull.core.join(None, &origin, &remote, None, &|| true) {
             Join::Yes(id) => id,
             refused => panic!("{refused:?}"),

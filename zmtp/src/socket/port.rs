@@ -38,6 +38,7 @@ impl<P: Pattern> Port for Core<P> {
                 routing_id: None,
                 metadata: remote.metadata.clone(),
                 version: remote.version,
+                user: remote.user.clone(),
                 queued: Queued::default(),
                 received: Queued::default(),
                 dropped: 0,

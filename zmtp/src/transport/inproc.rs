@@ -164,6 +164,7 @@ fn remote(config: &Config) -> Remote {
         socket_type: Some(config.socket_type),
         identity: metadata.identity(),
         metadata,
+        user: None,
     }
 }
 

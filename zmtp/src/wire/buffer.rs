@@ -98,6 +98,31 @@ impl Buffer {
         taken
     }
 
+    /// What is there, to be changed in place.
+    #[cfg(feature = "curve")]
+    pub(crate) fn octets_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(self.front..).unwrap_or_default()
+    }
+
+    /// Drops the first `len` octets, or as many as there are.
+    #[cfg(feature = "curve")]
+    pub(crate) fn skip(&mut self, len: usize) {
+        self.want = 0;
+        self.front = self.front.saturating_add(len).min(self.bytes.len());
+    }
+
+    /// Makes room for `octets` more, so that they can be appended piece by piece.
+    #[cfg(feature = "curve")]
+    pub(crate) fn reserve(&mut self, octets: usize) -> &mut Vec<u8> {
+        self.bytes.drain(..self.front);
+        self.front = 0;
+        if self.bytes.is_empty() && self.bytes.capacity() < octets {
+            pool::give(std::mem::replace(&mut self.bytes, pool::take(octets)));
+        }
+        self.bytes.reserve(octets);
+        &mut self.bytes
+    }
+
     /// Announces how long the frame at the front will be.
     pub(crate) fn want(&mut self, octets: usize) {
         self.want = octets;
@@ -126,6 +151,15 @@ impl Buffer {
         };
         grown.extend_from_slice(&self.bytes);
         pool::give(std::mem::replace(&mut self.bytes, grown));
+    }
+}
+
+#[cfg(feature = "curve")]
+impl Default for Buffer {
+    fn default() -> Self {
+        let mut buffer = Self::new();
+        buffer.open();
+        buffer
     }
 }
 

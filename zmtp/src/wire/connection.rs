@@ -7,11 +7,15 @@ use super::chunk::Chunk;
 use super::command::Command;
 use super::error::{Denied, Error, Misbehaved, printable};
 use super::greeting::Version;
-use super::handshake::Handshake;
+use super::handshake::{Handshake, Progress};
+use super::mechanism::{Credentials, Denial, Mechanism};
 use super::metadata::Metadata;
 use super::scanner::{Scanner, Stop};
+#[cfg(feature = "curve")]
+use super::sealed::Sealed;
 use super::socket_type::SocketType;
 use super::subscription::Subscription;
+use crate::security::User;
 
 /// The protocol state of one connection. Both sides of a connection are alike.
 ///
@@ -53,6 +57,9 @@ pub struct Connection {
     ttl: Option<u16>,
     /// PINGs, PONGs and unknown commands that nobody has counted yet.
     idle_commands: u32,
+    /// With CURVE, what stands between the stream and `buffer`, which then holds what was opened.
+    #[cfg(feature = "curve")]
+    sealed: Option<Box<Sealed>>,
 }
 
 #[derive(Debug)]
@@ -68,7 +75,7 @@ impl Connection {
     /// A connection that has just come up: its greeting is ready to be sent.
     pub fn new(config: Config) -> Self {
         let mut out = Vec::new();
-        let handshake = Handshake::new(&mut out);
+        let handshake = Handshake::new(&config, &mut out);
         Self {
             phase: Phase::Handshake(Box::new((handshake, config))),
             buffer: Buffer::new(),
@@ -77,30 +84,52 @@ impl Connection {
             ping: None,
             ttl: None,
             idle_commands: 0,
+            #[cfg(feature = "curve")]
+            sealed: None,
         }
     }
 
     /// Where the next bytes of the peer go: append, then say [`received`](Self::received).
     pub fn buffer(&mut self) -> impl BufMut + '_ {
-        self.buffer.space()
+        self.incoming().space()
     }
 
     /// Tells that `read` octets were appended to [`buffer`](Self::buffer).
     pub fn received(&mut self, read: usize) {
         // Before READY the buffer stays small, whatever comes.
         if matches!(self.phase, Phase::Traffic(..)) {
-            self.buffer.filled(read);
+            self.incoming().filled(read);
         }
     }
 
     /// Takes in a copy of `bytes`.
     pub fn receive(&mut self, bytes: &[u8]) {
-        self.buffer.fill(bytes);
+        self.incoming().fill(bytes);
+    }
+
+    /// What is read goes here.
+    fn incoming(&mut self) -> &mut Buffer {
+        #[cfg(feature = "curve")]
+        if let Some(sealed) = &mut self.sealed {
+            return sealed.incoming();
+        }
+        &mut self.buffer
+    }
+
+    /// Lets the peer of an [`Event::Asked`] in, or not. Before that nothing of it is read.
+    pub fn decide(&mut self, decision: Result<User, Denial>) {
+        if let Phase::Handshake(handshake) = &mut self.phase {
+            handshake.0.decide(decision);
+        }
     }
 
     /// Gives back the read buffer's memory while nothing is in it.
     pub(crate) fn release(&mut self) {
         self.buffer.release();
+        #[cfg(feature = "curve")]
+        if let Some(sealed) = &mut self.sealed {
+            sealed.incoming().release();
+        }
     }
 
     /// What has happened, or `None` until more bytes come. At most `room` messages are taken; with no room, nothing
@@ -124,7 +153,32 @@ impl Connection {
         if let Some(ttl) = self.ping.take() {
             Command::Ping { ttl, context: Bytes::new() }.encode(&mut self.out);
         }
-        (!self.out.is_empty()).then(|| std::mem::take(&mut self.out))
+        if self.out.is_empty() {
+            return None;
+        }
+        let out = std::mem::take(&mut self.out);
+        #[cfg(feature = "curve")]
+        if let Some(sealed) = &mut self.sealed {
+            return Some(sealed.seal_commands(&out));
+        }
+        Some(out)
+    }
+
+    /// Whether what is written has to go through [`seal`](Self::seal).
+    #[cfg(feature = "curve")]
+    pub fn is_sealed(&self) -> bool {
+        self.sealed.is_some()
+    }
+
+    /// Appends one frame of a message to `out`, in a box. Its place among the others, and among what
+    /// [`transmit`](Self::transmit) gives, is that of the calls.
+    ///
+    /// # Errors
+    /// [`crate::curve::Error::Exhausted`] after 2^64 frames, and when nothing [is sealed](Self::is_sealed).
+    #[cfg(feature = "curve")]
+    pub fn seal(&mut self, more: bool, body: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+        let sealed = self.sealed.as_mut().ok_or(crate::curve::Error::Exhausted)?;
+        Ok(sealed.seal(more, body, out)?)
     }
 
     /// Tells the peer of a subscription, in the form of the version that is spoken: see
@@ -175,7 +229,13 @@ impl Connection {
     pub fn is_mid_message(&self) -> bool {
         match &self.phase {
             Phase::Handshake(_) => true,
-            Phase::Traffic(scanner, _) => scanner.is_mid_message(&self.buffer),
+            Phase::Traffic(scanner, _) => {
+                #[cfg(feature = "curve")]
+                if self.sealed.as_ref().is_some_and(|sealed| sealed.is_mid_frame()) {
+                    return true;
+                }
+                scanner.is_mid_message(&self.buffer)
+            }
             Phase::Over => false,
         }
     }
@@ -185,14 +245,31 @@ impl Connection {
             Phase::Over => Ok(None),
             Phase::Handshake(handshake) => {
                 let (handshake, config) = &mut **handshake;
-                let remote = handshake.handle_input(config, &mut self.buffer, &mut self.out)?;
-                if let Some(remote) = &remote {
-                    self.buffer.open();
-                    self.phase = Phase::Traffic(Scanner::new(config.limits), remote.version);
+                match handshake.handle_input(config, &mut self.buffer, &mut self.out)? {
+                    None => Ok(None),
+                    Some(Progress::Asked(credentials)) => Ok(Some(Event::Asked(credentials))),
+                    Some(Progress::Done(version, done, user)) => {
+                        self.buffer.open();
+                        let limits = config.limits;
+                        #[cfg(feature = "curve")]
+                        if let Some(session) = done.session {
+                            let incoming = std::mem::take(&mut self.buffer);
+                            let sealed = Sealed::new(session, limits, incoming, self.out.len());
+                            self.sealed = Some(Box::new(sealed));
+                        }
+                        self.phase = Phase::Traffic(Scanner::new(limits), version);
+                        let (metadata, socket_type) = (done.metadata, done.socket_type);
+                        // A copy: else it would keep the whole READY alive.
+                        let identity = Bytes::copy_from_slice(&metadata.identity());
+                        Ok(Some(Event::Ready(Remote { version, socket_type, identity, metadata, user })))
+                    }
                 }
-                Ok(remote.map(Event::Ready))
             }
             Phase::Traffic(scanner, _) => loop {
+                #[cfg(feature = "curve")]
+                if let Some(sealed) = &mut self.sealed {
+                    sealed.open(&mut self.buffer);
+                }
                 let stop = scanner.scan(self.buffer.octets(), room);
                 // What came before an error is good; the next scan finds the error again.
                 if let Some(chunk) = scanner.take(&mut self.buffer) {
@@ -202,6 +279,10 @@ impl Connection {
                     Stop::Full => return Ok(None),
                     Stop::Incomplete(frame) => {
                         scanner.hold(&mut self.buffer);
+                        #[cfg(feature = "curve")]
+                        if let Some(sealed) = &mut self.sealed {
+                            return sealed.wrong().map(|()| None);
+                        }
                         self.buffer.want(frame);
                         return Ok(None);
                     }
@@ -247,6 +328,8 @@ impl Connection {
 pub struct Config {
     /// Our own type.
     pub socket_type: SocketType,
+    /// The security mechanism, and our role in it.
+    pub mechanism: Mechanism,
     /// Our own identity, announced by REQ, DEALER and ROUTER.
     pub identity: Bytes,
     /// Further properties to announce: names that begin with `X-` belong to applications (R37-META-08).
@@ -258,7 +341,13 @@ pub struct Config {
 impl Config {
     /// The defaults, for a socket of this type.
     pub fn new(socket_type: SocketType) -> Self {
-        Self { socket_type, identity: Bytes::new(), properties: Vec::new(), limits: Limits::default() }
+        Self {
+            socket_type,
+            mechanism: Mechanism::default(),
+            identity: Bytes::new(),
+            properties: Vec::new(),
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -281,6 +370,9 @@ impl Default for Limits {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
+    /// A peer wants to come in, and [`Connection::decide`] has to be told whether it may. Only servers, and
+    /// [`Mechanism::NullAsking`], are asked.
+    Asked(Credentials),
     /// The handshake is over; messages may flow both ways (R37-NULL-10).
     Ready(Remote),
     /// One or more whole messages.
@@ -301,4 +393,6 @@ pub struct Remote {
     pub identity: Bytes,
     /// All it said.
     pub metadata: Metadata,
+    /// As whom it was let in, if somebody decided.
+    pub user: Option<Box<User>>,
 }

@@ -1,5 +1,7 @@
 //! What can be wrong with a peer, sorted by whom to call.
 
+use super::mechanism::Denial;
+
 /// Why a connection was ended because of what the peer sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -16,6 +18,13 @@ pub enum Error {
     /// The peer refused us.
     #[error("denied: {0}")]
     Denied(#[from] Denied),
+    /// We refused the peer.
+    #[error("this side refused the peer: {0}")]
+    Refused(Denial),
+    /// The peer did not keep to CURVE, or has other keys.
+    #[cfg(feature = "curve")]
+    #[error("CURVE: {0}")]
+    Curve(#[from] crate::curve::Error),
 }
 
 impl Error {
@@ -27,7 +36,11 @@ impl Error {
     /// Whether dialling this peer again cannot help: it refused us, or it is of a kind we cannot talk to (R37-ERR-01
     /// and 02). Everything else may be a passing fault (R37-ERR-04).
     pub fn is_final(&self) -> bool {
-        matches!(self, Self::Incompatible(_) | Self::Denied(_))
+        match self {
+            Self::Incompatible(_) | Self::Denied(_) => true,
+            Self::Refused(denial) => *denial != Denial::ForNow,
+            _ => false,
+        }
     }
 }
 
@@ -128,6 +141,9 @@ pub enum Incompatible {
         /// What this socket is set to.
         ours: &'static str,
     },
+    /// Both sides are servers of the same mechanism.
+    #[error("both sides are servers of the same mechanism; one has to be its client")]
+    TwoServers,
     /// Two socket types that do not belong together, or one we never heard of.
     #[error("the peer is a {theirs}, which does not go with our {ours}")]
     SocketType {

@@ -6,9 +6,10 @@
 //! ```
 //!
 //! All 64 go out at once, since no older version is spoken (R37-VER-06). Padding and filler are not looked at
-//! (R37-VER-10), neither is as-server: libzmq sends 0 in every role.
+//! (R37-VER-10). as-server is only good for finding two servers that talk to each other: libzmq sends 0 in every role.
 
 use super::error::{Error, Incompatible, Malformed, printable};
+use super::mechanism::Mechanism;
 
 /// What a greeting says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,22 +18,27 @@ pub struct Greeting {
     pub version: (u8, u8),
     /// Twenty octets, padded with NUL.
     pub mechanism: [u8; 20],
+    /// Whether the sender is the server of its mechanism (R37-SEC-09).
+    pub as_server: bool,
 }
 
 impl Greeting {
     /// Octets of a greeting.
     pub const SIZE: usize = 64;
 
-    /// Our own: 3.1, with the mechanism NULL.
-    pub fn null() -> Self {
-        Self { version: (3, 1), mechanism: NULL }
+    /// Our own: 3.1, with this mechanism.
+    pub fn new(mechanism: &Mechanism) -> Self {
+        Self { version: (3, 1), mechanism: padded(mechanism.name()), as_server: mechanism.is_server() }
     }
 
     /// The 64 octets.
     pub fn encode(&self) -> [u8; Self::SIZE] {
         let mut out = [0; Self::SIZE];
         let (major, minor) = self.version;
-        let octets = [0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0x7f, major, minor].into_iter().chain(self.mechanism);
+        let octets = [0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0x7f, major, minor]
+            .into_iter()
+            .chain(self.mechanism)
+            .chain([u8::from(self.as_server)]);
         out.iter_mut().zip(octets).for_each(|(to, octet)| *to = octet);
         out
     }
@@ -60,21 +66,22 @@ impl Greeting {
         let [_, _, _, _, _, _, _, _, _, _, major, minor, ref rest @ ..] = *whole;
         let mut mechanism = [0; 20];
         mechanism.iter_mut().zip(rest).for_each(|(to, octet)| *to = *octet);
-        Ok(Some(Self { version: (major, minor), mechanism }))
+        let as_server = rest.get(20) == Some(&1);
+        Ok(Some(Self { version: (major, minor), mechanism, as_server }))
     }
 
-    /// Checks that the peer wants the mechanism NULL, all twenty octets (R37-SEC-13).
+    /// Checks that the peer wants the mechanism of this name, all twenty octets (R37-SEC-13).
     ///
     /// # Errors
     /// [`Incompatible::Mechanism`] for any other.
-    pub fn require_null(&self) -> Result<(), Error> {
-        if self.mechanism == NULL {
+    pub fn require(&self, name: &'static str) -> Result<(), Error> {
+        if self.mechanism == padded(name) {
             return Ok(());
         }
         let end =
             self.mechanism.iter().rposition(|octet| *octet != 0).map_or(0, |last| last.saturating_add(1));
         let theirs = printable(self.mechanism.get(..end).unwrap_or_default());
-        Err(Incompatible::Mechanism { theirs, ours: "NULL" }.into())
+        Err(Incompatible::Mechanism { theirs, ours: name }.into())
     }
 
     /// The version that both sides will speak (R37-VER-11 to 13).
@@ -105,17 +112,25 @@ fn looks_like(input: &[u8]) -> Option<&'static str> {
     }
 }
 
-const NULL: [u8; 20] = *b"NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+fn padded(name: &str) -> [u8; 20] {
+    let mut octets = [0; 20];
+    octets.iter_mut().zip(name.bytes()).for_each(|(to, octet)| *to = octet);
+    octets
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn null() -> Greeting {
+        Greeting::new(&Mechanism::Null)
+    }
+
     #[test]
     fn a_greeting_reads_back_and_every_prefix_of_it_is_incomplete() {
-        let wire = Greeting::null().encode();
+        let wire = null().encode();
         assert_eq!(wire[..14], *b"\xff\0\0\0\0\0\0\0\0\x7f\x03\x01NU");
-        assert_eq!(Greeting::decode(&wire), Ok(Some(Greeting::null())));
+        assert_eq!(Greeting::decode(&wire), Ok(Some(null())));
         for cut in 0..wire.len() {
             assert_eq!(Greeting::decode(&wire[..cut]), Ok(None));
         }
@@ -123,10 +138,12 @@ mod tests {
 
     #[test]
     fn case_038_padding_filler_and_as_server_mean_nothing() {
-        let mut wire = Greeting::null().encode();
+        let mut wire = null().encode();
         wire[1..9].fill(0xaa);
         wire[32..].fill(1);
-        assert_eq!(Greeting::decode(&wire), Ok(Some(Greeting::null())));
+        let greeting = Greeting::decode(&wire).unwrap().unwrap();
+        assert_eq!(greeting, Greeting { as_server: true, ..null() });
+        assert_eq!(greeting.require("NULL"), Ok(()));
     }
 
     #[test]
@@ -146,7 +163,7 @@ mod tests {
 
     #[test]
     fn hostile_11_major_0_and_1_are_refused_and_4_is_answered_as_3_1() {
-        let with = |major, minor| Greeting { version: (major, minor), ..Greeting::null() };
+        let with = |major, minor| Greeting { version: (major, minor), ..null() };
         for major in [0, 1] {
             assert!(Greeting::decode(&with(major, 0).encode()[..11]).unwrap_err().is_incompatible());
         }
@@ -162,11 +179,11 @@ mod tests {
     fn hostile_12_a_mechanism_must_match_in_all_twenty_octets() {
         let wrong = [&b"PLAIN"[..], b"null", b"NULL\0X", b"", &[0xff; 20], b"NULLNULLNULLNULLNULL"];
         for name in wrong {
-            let mut greeting = Greeting::null();
+            let mut greeting = null();
             greeting.mechanism = [0; 20];
             greeting.mechanism[..name.len()].copy_from_slice(name);
-            assert!(greeting.require_null().unwrap_err().is_incompatible(), "{name:?}");
+            assert!(greeting.require("NULL").unwrap_err().is_incompatible(), "{name:?}");
         }
-        assert_eq!(Greeting::null().require_null(), Ok(()));
+        assert_eq!(null().require("NULL"), Ok(()));
     }
 }

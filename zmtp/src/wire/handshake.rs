@@ -1,68 +1,97 @@
-//! From the first octet to READY: greeting, then the mechanism NULL (RFC 37, R37-NULL).
-//!
-//! Both sides send READY as soon as they have seen a greeting they like, without waiting for each other: it cannot
-//! deadlock with a peer that waits, and it is what libzmq does.
+//! From the first octet to READY: greeting, then the commands of the mechanism (RFC 37).
 
 use bytes::Bytes;
 
 use super::buffer::Buffer;
-use super::command::Command;
-use super::connection::{Config, Remote};
-use super::error::{Denied, Error, Incompatible, Malformed, Misbehaved, printable};
+use super::connection::Config;
+use super::error::{Error, Incompatible, Malformed, Misbehaved};
 use super::frame::Header;
 use super::greeting::{Greeting, Version};
-use super::metadata::Metadata;
-use super::socket_type::SocketType;
+use super::mechanism::{Credentials, Denial, Done, Shaking, Step};
+use crate::security::User;
 
 /// What the handshake waits for.
 #[derive(Debug)]
-pub(crate) enum Handshake {
-    /// The peer's 64 octets.
-    Greeting,
-    /// The peer's READY; ours is sent.
-    Ready(Version),
+pub(crate) struct Handshake {
+    /// `None` until the peer's 64 octets are there.
+    shaking: Option<(Version, Shaking)>,
+    /// A decision is due, and nothing is read before it.
+    is_asking: bool,
+    decision: Option<Result<User, Denial>>,
+    /// As whom the peer was let in.
+    user: Option<Box<User>>,
+}
+
+/// How far it has come.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// Somebody has to decide.
+    Asked(Credentials),
+    /// Both sides are ready.
+    Done(Version, Done, Option<Box<User>>),
 }
 
 impl Handshake {
     /// Begins, and writes our greeting to `out`.
-    pub(crate) fn new(out: &mut Vec<u8>) -> Self {
-        out.extend_from_slice(&Greeting::null().encode());
-        Self::Greeting
+    pub(crate) fn new(config: &Config, out: &mut Vec<u8>) -> Self {
+        out.extend_from_slice(&Greeting::new(&config.mechanism).encode());
+        Self { shaking: None, is_asking: false, decision: None, user: None }
     }
 
-    /// Takes what it can from the front of `input`, answers into `out`, and yields the peer once it is ready.
+    /// Whether the peer is let in.
+    pub(crate) fn decide(&mut self, decision: Result<User, Denial>) {
+        if self.is_asking {
+            self.decision = Some(decision);
+        }
+    }
+
+    /// Takes what it can from the front of `input`, answers into `out`, and tells when it is somebody else's turn.
     pub(crate) fn handle_input(
         &mut self,
         config: &Config,
         input: &mut Buffer,
         out: &mut Vec<u8>,
-    ) -> Result<Option<Remote>, Error> {
+    ) -> Result<Option<Progress>, Error> {
         loop {
-            match *self {
-                Self::Greeting => {
-                    let Some(greeting) = Greeting::decode(input.octets())? else {
-                        return Ok(None);
-                    };
+            let step = match &mut self.shaking {
+                None => {
+                    let Some(greeting) = Greeting::decode(input.octets())? else { return Ok(None) };
                     input.take(Greeting::SIZE);
-                    greeting.require_null()?;
-                    Command::Ready(Metadata::of(config)).encode(out);
-                    *self = Self::Ready(greeting.spoken());
+                    greeting.require(config.mechanism.name())?;
+                    if config.mechanism.is_server() && greeting.as_server {
+                        return Err(Incompatible::TwoServers.into());
+                    }
+                    let (shaking, step) = Shaking::start(config, out)?;
+                    self.shaking = Some((greeting.spoken(), shaking));
+                    step
                 }
-                Self::Ready(version) => {
-                    return match next_command(input)? {
-                        None => Ok(None),
-                        Some(Command::Ready(metadata)) => ready(config, version, metadata, out).map(Some),
-                        Some(Command::Error(reason)) => Err(Denied { reason: printable(&reason) }.into()),
-                        Some(other) => Err(Misbehaved::UnexpectedCommand(other.name().to_owned()).into()),
-                    };
+                Some((_, shaking)) if self.is_asking => {
+                    let Some(decision) = self.decision.take() else { return Ok(None) };
+                    self.is_asking = false;
+                    let decision = decision.map(|user| self.user = Some(Box::new(user)));
+                    shaking.handle_decision(config, decision, out)?
                 }
+                Some((_, shaking)) => {
+                    let Some(body) = next_command(input)? else { return Ok(None) };
+                    shaking.handle_command(config, body, out)?
+                }
+            };
+            match (step, &self.shaking) {
+                (Step::Ask(credentials), _) => {
+                    self.is_asking = true;
+                    return Ok(Some(Progress::Asked(credentials)));
+                }
+                (Step::Done(done), Some((version, _))) => {
+                    return Ok(Some(Progress::Done(*version, done, self.user.take())));
+                }
+                _ => {}
             }
         }
     }
 }
 
-/// Takes one whole command off the front. Its size is judged by its header, before the body is waited for.
-fn next_command(input: &mut Buffer) -> Result<Option<Command>, Error> {
+/// Takes the body of one whole command off the front. Its size is judged by its header, before the body is waited for.
+fn next_command(input: &mut Buffer) -> Result<Option<Bytes>, Error> {
     let Some((header, size)) = Header::decode(input.octets())? else {
         return Ok(None);
     };
@@ -77,31 +106,7 @@ fn next_command(input: &mut Buffer) -> Result<Option<Command>, Error> {
         return Ok(None);
     }
     input.take(size);
-    Command::decode(input.take(len)).map(Some)
-}
-
-/// Judges the peer's READY. A peer without a Socket-Type is accepted, since R37-META-03 is only a SHOULD; one of a
-/// type that does not go with ours gets an ERROR (R37-TYPE-12).
-fn ready(config: &Config, version: Version, metadata: Metadata, out: &mut Vec<u8>) -> Result<Remote, Error> {
-    let socket_type = match metadata.socket_type() {
-        None => None,
-        Some(name) => {
-            match SocketType::from_name(name).filter(|theirs| config.socket_type.goes_with(*theirs)) {
-                Some(theirs) => Some(theirs),
-                None => {
-                    let wrong = Incompatible::SocketType {
-                        theirs: printable(name),
-                        ours: config.socket_type.as_str(),
-                    };
-                    Command::Error(b"incompatible socket type"[..].into()).encode(out);
-                    return Err(wrong.into());
-                }
-            }
-        }
-    };
-    // A copy: else it would keep the whole READY alive.
-    let identity = Bytes::copy_from_slice(&metadata.identity());
-    Ok(Remote { version, socket_type, identity, metadata })
+    Ok(Some(input.take(len)))
 }
 
 /// The longest command before READY.

@@ -41,8 +41,11 @@ pub(crate) mod frame;
 mod greeting;
 mod handshake;
 pub(crate) mod heartbeat;
+mod mechanism;
 mod metadata;
 mod scanner;
+#[cfg(feature = "curve")]
+mod sealed;
 mod socket_type;
 mod subscription;
 #[cfg(test)]
@@ -56,6 +59,40 @@ pub use connection::{Config, Connection, Event, Limits, Remote};
 pub use error::{Denied, Error, Incompatible, Malformed, Misbehaved};
 pub use frame::Header;
 pub use greeting::{Greeting, Version};
+pub use mechanism::{Credentials, Denial, Mechanism, Password};
 pub use metadata::Metadata;
 pub use socket_type::SocketType;
 pub use subscription::Subscription;
+
+/// Two connections whose CURVE handshake is done: a PUSH and a PULL.
+#[cfg(all(test, feature = "curve"))]
+pub(crate) fn sealed_pair() -> (Connection, Connection) {
+    use std::sync::Arc;
+
+    use crate::curve::KeyPair;
+    use crate::security::User;
+
+    let keys = Arc::new(KeyPair::generate().unwrap());
+    let server = keys.public();
+    let mut push = Config::new(SocketType::Push);
+    push.mechanism = Mechanism::CurveClient { keys: Arc::new(KeyPair::generate().unwrap()), server };
+    let mut pull = Config::new(SocketType::Pull);
+    pull.mechanism = Mechanism::CurveServer { keys };
+    let mut pair = (Connection::new(push), Connection::new(pull));
+    let mut ready = 0;
+    while ready < 2 {
+        let to_pull = pair.0.transmit().unwrap_or_default();
+        pair.1.receive(&to_pull);
+        match pair.1.poll_event(0).unwrap() {
+            Some(Event::Asked(Credentials::Curve { .. })) => pair.1.decide(Ok(User::default())),
+            Some(Event::Ready(_)) => ready += 1,
+            _ => {}
+        }
+        let to_push = pair.1.transmit().unwrap_or_default();
+        pair.0.receive(&to_push);
+        if let Some(Event::Ready(_)) = pair.0.poll_event(0).unwrap() {
+            ready += 1;
+        }
+    }
+    pair
+}

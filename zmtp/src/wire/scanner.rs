@@ -130,4 +130,4 @@ impl Scanner {
 }
 
 /// The longest command in traffic: a subscription to a topic of 64 KiB.
-const MAX_COMMAND: u64 = 64 * 1024 + 10;
+pub(super) const MAX_COMMAND: u64 = 64 * 1024 + 10;

@@ -93,7 +93,8 @@ impl Peer {
     fn end(&mut self, what: &str) -> String {
         let _ = self.child.kill();
         let said = self.said.take().and_then(|said| said.join().ok()).unwrap_or_default();
-        format!("{} {what}: {}", self.role, said.trim().replace('\n', " "))
+        let said: String = said.trim().replace('\n', " ").chars().take(LONGEST).collect();
+        format!("{} {what}: {said}", self.role)
     }
 }
 
@@ -103,3 +104,6 @@ impl Drop for Peer {
         let _ = self.child.wait();
     }
 }
+
+/// Characters of what a contender said that are told.
+const LONGEST: usize = 300;

@@ -26,7 +26,7 @@ pub(crate) struct Contender {
 const RIVALS: [(&str, &str, &str, &[&str]); 6] = [
     ("omq", "rival-omq", "plain", &["pushpull", "ipc", "inproc", "reqrep", "pubsub", "dealer", "scale"]),
     ("omq-io", "rival-omq", "io", &["pushpull", "reqrep tcp", "pubsub", "dealer"]),
-    ("rzmq", "rival-rzmq", "mt", &["pushpull", "ipc", "inproc", "reqrep", "pubsub", "dealer", "scale"]),
+    ("rzmq", "rival-rzmq", "mt", &["pushpull", "ipc", "inproc", "reqrep", "pubsub", "dealer"]),
     (
         "zeromq",
         "rival-zeromq",
