@@ -14,7 +14,8 @@ const IMPATIENT: Settings = Settings { handshake_timeout: LIMIT, ..DEFAULTS };
 #[tokio::test]
 async fn hostile_01_mute_peers_are_closed_at_the_deadline_cost_little_and_are_nobody() {
     const MUTE: usize = 200;
-    let a_second = Settings { handshake_timeout: Duration::from_secs(1), ..DEFAULTS };
+    let handshake_timeout = Duration::from_secs(1);
+    let a_second = Settings { handshake_timeout, pending_handshakes: MUTE * 8, ..DEFAULTS };
     both(a_second, async |arena| {
         let mut mute = Vec::new();
         for _ in 0..MUTE {

@@ -1,4 +1,4 @@
-//! Rows 7 to 12: what is no greeting of ZMTP 3.
+//! Rows 7 to 12 and 14: what is no greeting of ZMTP 3, and what is one that looks odd.
 
 use support::{frame, greeting, ready};
 use zmtp::wire::{Incompatible, Malformed};
@@ -101,6 +101,22 @@ async fn hostile_12_a_mechanism_that_is_not_ours_in_all_twenty_octets_is_closed(
                 blame(arena.handshake_failed().await),
                 Incompatible::Mechanism { theirs, ours }.into()
             );
+        }
+    })
+    .await;
+}
+
+/// "A peer SHALL ignore the filler": it may mean something in a later version.
+#[tokio::test]
+async fn hostile_14_a_filler_and_a_padding_of_anything_are_accepted() {
+    both(DEFAULTS, async |arena| {
+        for (padding, filler) in [(0, 0xff), (0xff, 0), (b'x', b'y')] {
+            let mut peer = arena.attacker().await;
+            peer.shake_with(greeting().padding(padding).filler(filler), ready(arena.partner())).await;
+            peer.send(frame("odd and harmless")).await;
+            if arena.is_pull {
+                assert_eq!(arena.delivered().await, "odd and harmless");
+            }
         }
     })
     .await;

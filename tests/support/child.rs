@@ -7,6 +7,8 @@ use std::process::{ChildStdin, Command, Stdio};
 use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
+#[cfg(target_os = "linux")]
+use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::within;
@@ -116,6 +118,28 @@ impl Child {
     pub async fn close(mut self) {
         self.input = None;
         while within(PATIENCE, self.lines.recv()).await.is_some() {}
+    }
+
+    /// Lets it open only so many descriptors more, or again as many as it could.
+    #[cfg(target_os = "linux")]
+    pub fn limit_descriptors(&self, more: Option<u64>) {
+        let pid = self.process.id();
+        let is_free = |fd: &u64| !std::path::Path::new(&format!("/proc/{pid}/fd/{fd}")).exists();
+        let limit = match more {
+            Some(more) => (0..).filter(is_free).nth(more as usize).expect("a number"),
+            None => 1024,
+        };
+        let limits = Rlimit { current: Some(limit), maximum: getrlimit(Resource::Nofile).maximum };
+        prlimit(Some(Pid::from_child(&self.process)), Resource::Nofile, limits).expect("a process of ours");
+    }
+
+    /// How long it has computed so far.
+    #[cfg(target_os = "linux")]
+    pub fn cpu(&self) -> std::time::Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).expect("it lives");
+        let fields = stat.rsplit_once(')').expect("a name").1.split_whitespace();
+        let ticks: u64 = fields.skip(11).take(2).map(|field| field.parse::<u64>().expect("ticks")).sum();
+        std::time::Duration::from_millis(ticks * 10)
     }
 
     fn signal(&self, signal: Signal) {

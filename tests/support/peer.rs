@@ -14,10 +14,13 @@
 
 use std::fmt::Debug;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
+#[cfg(unix)]
+use tokio::net::UnixStream;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use zmtp::{Pattern, Socket};
 
 use crate::{Greeting, Ready, greeting, ready, within};
@@ -47,6 +50,39 @@ impl Peer {
         Self { io: Box::new(io) }
     }
 
+    /// Dials a TCP endpoint from this address of this host.
+    pub async fn connect_from(host: impl Into<IpAddr>, endpoint: impl ToString) -> Self {
+        let endpoint = endpoint.to_string();
+        let address: SocketAddr =
+            endpoint.strip_prefix("tcp://").and_then(|at| at.parse().ok()).expect("a tcp endpoint");
+        let socket = TcpSocket::new_v4().expect("a descriptor");
+        socket.bind((host.into(), 0).into()).expect("an address of this host");
+        let io = within(PATIENCE, socket.connect(address)).await.expect("somebody who listens");
+        io.set_nodelay(true).expect("a live connection");
+        Self { io: Box::new(io) }
+    }
+
+    /// Dials a TCP endpoint, with room for only so many octets that it has not read.
+    pub async fn connect_deaf(octets: u32, endpoint: impl ToString) -> Self {
+        let endpoint = endpoint.to_string();
+        let address: SocketAddr =
+            endpoint.strip_prefix("tcp://").and_then(|at| at.parse().ok()).expect("a tcp endpoint");
+        let socket = TcpSocket::new_v4().expect("a descriptor");
+        socket.set_recv_buffer_size(octets).expect("a size");
+        let io = within(PATIENCE, socket.connect(address)).await.expect("somebody who listens");
+        io.set_nodelay(true).expect("a live connection");
+        Self { io: Box::new(io) }
+    }
+
+    /// Dials a path.
+    #[cfg(unix)]
+    pub async fn connect_ipc(endpoint: impl ToString) -> Self {
+        let endpoint = endpoint.to_string();
+        let path = endpoint.strip_prefix("ipc://").expect("an ipc endpoint");
+        let io = within(PATIENCE, UnixStream::connect(path)).await.expect("somebody who listens");
+        Self { io: Box::new(io) }
+    }
+
     /// The other end of a stream in memory that `socket` serves. The stream holds 64 KiB in each direction.
     pub fn attached<P: Pattern>(socket: &Socket<P>) -> Self {
         Self::attached_by(64 * 1024, socket)
@@ -72,6 +108,11 @@ impl Peer {
     /// Closes the sending direction.
     pub async fn shut(&mut self) {
         within(PATIENCE, self.io.shutdown()).await.expect("a live connection");
+    }
+
+    /// Ends a TCP connection by a reset: what is on its way is thrown away.
+    pub fn reset(self) {
+        self.io.reset_when_dropped();
     }
 
     /// Reads exactly these octets.
@@ -200,9 +241,22 @@ impl Door {
     }
 }
 
-trait Stream: AsyncRead + AsyncWrite + Debug + Send + Unpin {}
+trait Stream: AsyncRead + AsyncWrite + Debug + Send + Unpin {
+    fn reset_when_dropped(&self) {
+        panic!("only TCP has resets");
+    }
+}
 
-impl<S: AsyncRead + AsyncWrite + Debug + Send + Unpin> Stream for S {}
+impl Stream for TcpStream {
+    fn reset_when_dropped(&self) {
+        self.set_zero_linger().expect("a live connection");
+    }
+}
+
+#[cfg(unix)]
+impl Stream for UnixStream {}
+
+impl Stream for DuplexStream {}
 
 /// Seconds. Nothing takes that long, on the slowest of machines.
 const PATIENCE: u64 = 20;

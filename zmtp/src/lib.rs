@@ -108,10 +108,10 @@ mod zap;
 pub use endpoint::{Endpoint, EndpointError, Source};
 pub use error::{BindError, ConnectError, RecvError, RequestError, SendError, SendErrorKind, Unsent};
 pub use message::{Frame, Message, NoFrames};
-pub use monitor::{Cause, Event, Monitor, Refusal};
+pub use monitor::{Cause, Event, Flood, Monitor, Refusal};
 pub use options::{
-    Builder, Heartbeat, Hwm, InvalidProperty, IpcOptions, Keepalive, Progress, Reconnect, ReconnectStop,
-    SocksProxy, TcpOptions,
+    Budget, Builder, Heartbeat, Hwm, InvalidProperty, IpcOptions, Keepalive, Progress, Reconnect,
+    ReconnectStop, SocksProxy, TcpOptions,
 };
 pub use pattern::{
     Conflates, Dealer, Identified, Notify, Pair, Pattern, Pub, Pull, Push, Receives, Rep, Report, Req,

@@ -103,7 +103,8 @@ impl Figures {
 }
 
 async fn measure(options: &Options, connections: usize, before: u64) -> Figures {
-    let pull = beating(PullSocket::builder(), options).build();
+    // All of them come from one host.
+    let pull = beating(PullSocket::builder(), options).pending_handshakes(8 * connections).build();
     let mut monitor = pull.monitor();
     let at = pull.bind("tcp://127.0.0.1:*").await.expect("a free port");
     let counting = tokio::spawn(async move {

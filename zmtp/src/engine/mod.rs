@@ -4,9 +4,11 @@
 //! again for a peer that is dialled, [`listener`] once for each that comes in. All of them see the socket as
 //! [`dyn Port`](crate::pipe::Port).
 
+mod accounts;
 mod beats;
 mod handshake;
 pub(crate) mod listener;
+mod lobby;
 #[cfg(feature = "curve")]
 mod sealing;
 pub(crate) mod session;
@@ -17,10 +19,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use handshake::shake;
+pub(crate) use lobby::Place;
 pub(crate) use traffic::Traffic;
 
 use crate::message::Frame;
-use crate::options::{Heartbeat, Options, Progress, Reconnect};
+use crate::options::{Budget, Heartbeat, Options, Progress, Reconnect, tenths};
 use crate::pattern::Pattern;
 use crate::security::Authenticator;
 use crate::wire::Config;
@@ -31,9 +34,13 @@ pub(crate) struct Settings {
     pub(crate) config: Config,
     pub(crate) connect_timeout: Duration,
     pub(crate) handshake_timeout: Duration,
+    pub(crate) pending_handshakes: usize,
     pub(crate) progress: Progress,
     pub(crate) reconnect: Reconnect,
     pub(crate) heartbeat: Option<Heartbeat>,
+    pub(crate) budget: Budget,
+    /// In tenths of a second.
+    pub(crate) least_ttl: u16,
     /// Who decides which peers come in, if somebody does.
     pub(crate) authenticator: Option<Authenticator>,
 }
@@ -51,9 +58,12 @@ impl Settings {
             config,
             connect_timeout: options.connect_timeout.unwrap_or(options.handshake_timeout),
             handshake_timeout: options.handshake_timeout,
+            pending_handshakes: options.pending_handshakes,
             progress: options.progress,
             reconnect: options.reconnect,
             heartbeat: options.heartbeat,
+            budget: options.budget,
+            least_ttl: tenths(options.least_ttl),
             authenticator: options.security.authenticator().cloned(),
         })
     }
@@ -62,7 +72,6 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use tokio::net::TcpStream;
-    use tokio_util::sync::CancellationToken;
 
     use super::*;
     use crate::pipe::{Origin, Pipe, Port};
@@ -74,8 +83,8 @@ mod tests {
             size_of::<R>()
         }
         let serve =
-            |io: TcpStream, from, origin: Origin, port: Arc<dyn Port>, settings, stop: CancellationToken| {
-                listener::serve(io, from, origin, port, settings, stop)
+            |io: TcpStream, from, origin: Origin, port: Arc<dyn Port>, settings, place: Box<Place>| {
+                listener::serve(io, from, origin, port, settings, place)
             };
         assert!(future_of(serve) <= 1100, "{} octets of a connection's task", future_of(serve));
         assert!(size_of::<Pipe>() <= 704, "{} octets of a pipe", size_of::<Pipe>());

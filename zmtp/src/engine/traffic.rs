@@ -7,17 +7,19 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::io::poll_read_buf;
 
 use super::Settings;
+use super::accounts::Accounts;
 use super::beats::Beats;
 #[cfg(feature = "curve")]
 use super::sealing::Sealing;
 use super::watch::Watch;
 use crate::monitor::Cause;
+use crate::options::Progress;
 use crate::peer::PeerId;
-use crate::pipe::{Batch, Delivery, Port, Taken};
+use crate::pipe::{Batch, Delivered, Delivery, Port, Taken, Toll};
 use crate::wire::heartbeat::Signs;
 use crate::wire::{Connection, Event};
 
@@ -30,6 +32,7 @@ pub(crate) struct Traffic<'a, S> {
     wire: Connection,
     port: &'a dyn Port,
     id: PeerId,
+    settings: &'a Settings,
     /// Being written.
     batch: Batch,
     /// Bytes of the protocol itself that are being written, and how far. They go between batches.
@@ -49,7 +52,8 @@ pub(crate) struct Traffic<'a, S> {
     beats: Option<Box<Beats>>,
     /// How far writing had come when the socket was told that the peer takes nothing.
     stalled_at: Option<u64>,
-    least_in: u64,
+    /// Only if the peer has asked for something.
+    accounts: Option<Box<Accounts>>,
     is_over: bool,
     /// Octets of messages handed over in this turn.
     handed_over: usize,
@@ -70,9 +74,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
         wire: Connection,
         port: &'a dyn Port,
         id: PeerId,
-        settings: &Settings,
+        settings: &'a Settings,
     ) -> Self {
-        let progress = settings.progress;
+        let heartbeat = settings.heartbeat.as_ref().filter(|_| wire.knows_ping());
         Self {
             io,
             #[cfg(feature = "curve")]
@@ -80,17 +84,18 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
             wire,
             port,
             id,
+            settings,
             batch: Batch::default(),
             control: Vec::new(),
             control_at: 0,
             room: 0,
             progress_in: 0,
             progress_out: 0,
-            slow_reader: Watch::new(STALL, 1),
-            slow_writer: Watch::new(progress.every, progress.bytes),
-            beats: settings.heartbeat.as_ref().and_then(Beats::start),
+            slow_reader: Watch::default(),
+            slow_writer: Watch::default(),
+            beats: heartbeat.and_then(Beats::start),
             stalled_at: None,
-            least_in: progress.bytes,
+            accounts: None,
             is_over: false,
             handed_over: 0,
             is_scanned: false,
@@ -271,28 +276,53 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
                 self.handed_over += chunk.size();
                 Delivery::Messages(chunk)
             }
-            Some(Event::Subscription(subscription)) => Delivery::Subscription(subscription),
+            Some(Event::Subscription(subscription)) => {
+                self.note(Toll { subscriptions: 1, unwanted: 0 });
+                Delivery::Subscription(subscription)
+            }
             Some(Event::Ready(_) | Event::Asked(_)) | None => {
                 self.is_scanned = true;
+                self.charge()?;
                 if let Some(ttl) = self.wire.take_ttl() {
                     self.heed(ttl);
                 }
                 return Ok(false);
             }
         };
-        self.progress_in += self.least_in;
-        self.room = self.port.deliver(self.id, delivery)?;
+        self.progress_in += self.settings.progress.bytes;
+        let Delivered { room, toll } = self.port.deliver(self.id, delivery)?;
+        self.room = room;
+        if toll != Toll::default() {
+            self.note(toll);
+        }
         Ok(true)
+    }
+
+    /// This is to be charged with the rest of what was read.
+    fn note(&mut self, toll: Toll) {
+        *self.accounts.get_or_insert_with(Accounts::open).toll() += toll;
+    }
+
+    /// Ends what asks too much of us: once for each piece that was read, whatever is in it.
+    fn charge(&mut self) -> Result<(), Cause> {
+        let commands = self.wire.take_idle_commands();
+        if commands > 0 {
+            self.accounts.get_or_insert_with(Accounts::open);
+        }
+        match &mut self.accounts {
+            Some(accounts) => Ok(accounts.charge(commands, &self.settings.budget, Instant::now())?),
+            None => Ok(()),
+        }
     }
 
     fn look_at_the_clock(&mut self, cx: &mut Context<'_>) -> Result<(), Cause> {
         let stuck = !self.batch.is_empty() && self.stalled_at != Some(self.progress_out);
-        if self.slow_reader.is_late(stuck, self.progress_out, cx) {
+        if self.slow_reader.is_late(stuck, self.progress_out, STALL, cx) {
             self.stalled_at = Some(self.progress_out);
             self.port.stalled(self.id);
         }
         let unfinished = self.room > 0 && self.wire.is_mid_message();
-        if self.slow_writer.is_late(unfinished, self.progress_in, cx) {
+        if self.slow_writer.is_late(unfinished, self.progress_in, self.settings.progress, cx) {
             return Err(Cause::TooSlow);
         }
         self.beat(cx)
@@ -311,6 +341,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
 
     /// The peer has sent a PING, and nothing after it.
     fn heed(&mut self, ttl: u16) {
+        let ttl = if ttl > 0 { ttl.max(self.settings.least_ttl) } else { 0 };
         if ttl > 0 || self.beats.is_some() {
             self.beats.get_or_insert_with(Beats::idle).handle_ping(ttl, self.progress_in);
         }
@@ -342,7 +373,7 @@ const TURNS: usize = 16;
 const HANDED_OVER: usize = 48 * 1024;
 /// I/O vectors of one write.
 const SLICES: usize = 64;
-/// After so long without taking anything, a peer no longer sets the pace of its senders.
-const STALL: Duration = Duration::from_millis(10);
+/// A peer that takes less in so long no longer sets the pace of its senders.
+const STALL: Progress = Progress { bytes: 1, every: Duration::from_millis(10) };
 /// How long a peer may take to close its side after we closed ours.
 const GOODBYE: Duration = Duration::from_millis(500);

@@ -2,17 +2,15 @@
 
 use std::pin::Pin;
 use std::task::Context;
-use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::options::Progress;
+
 /// A timer that is armed while something is wanted and looks at a counter when it fires. Moving on costs nothing:
 /// the timer is not touched before it fires.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Watch {
-    every: Duration,
-    /// How far the counter must have come in that time.
-    least: u64,
     sleep: Option<Pin<Box<Sleep>>>,
     mark: u64,
     /// It was not wanted at some time since the timer was armed.
@@ -20,12 +18,14 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(every: Duration, least: u64) -> Self {
-        Self { every, least, sleep: None, mark: 0, paused: false }
-    }
-
-    /// Whether it was wanted for a whole period in which `counter` did not come far enough.
-    pub(crate) fn is_late(&mut self, wanted: bool, counter: u64, cx: &mut Context<'_>) -> bool {
+    /// Whether it was wanted for a whole period in which `counter` did not come as far as it must.
+    pub(crate) fn is_late(
+        &mut self,
+        wanted: bool,
+        counter: u64,
+        must: Progress,
+        cx: &mut Context<'_>,
+    ) -> bool {
         let mut late = false;
         self.paused |= !wanted;
         let timer = match &mut self.sleep {
@@ -33,7 +33,7 @@ impl Watch {
             None if !wanted => return false,
             None => {
                 (self.mark, self.paused) = (counter, false);
-                self.sleep.insert(Box::pin(sleep(self.every)))
+                self.sleep.insert(Box::pin(sleep(must.every)))
             }
         };
         while timer.as_mut().poll(cx).is_ready() {
@@ -41,9 +41,9 @@ impl Watch {
                 self.sleep = None;
                 return false;
             }
-            late |= !self.paused && counter.saturating_sub(self.mark) < self.least;
+            late |= !self.paused && counter.saturating_sub(self.mark) < must.bytes;
             (self.mark, self.paused) = (counter, false);
-            timer.as_mut().reset(Instant::now() + self.every);
+            timer.as_mut().reset(Instant::now() + must.every);
         }
         late
     }

@@ -231,6 +231,9 @@ pub enum Cause {
     /// After a PING the peer said nothing for the time that it had named itself.
     #[error("the peer said nothing for the {} ms that its PING allows", .0.as_millis())]
     TtlExpired(Duration),
+    /// The peer asked more of us in a second than the socket's [`budget`](crate::Builder::budget) has.
+    #[error("too much in a second: {0}")]
+    Flood(#[from] Flood),
 }
 
 impl Cause {
@@ -245,7 +248,7 @@ impl Cause {
     }
 }
 
-/// Why a socket has no place for a peer whose handshake went well. It may have one later.
+/// Why a socket has no place for a peer who did nothing wrong. It may have one later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -255,6 +258,28 @@ pub enum Refusal {
     /// This PAIR has a peer already.
     #[error("this PAIR has another peer already")]
     PairTaken,
+    /// Its address has as many connections in their handshake as one may have: see
+    /// [`pending_handshakes`](crate::Builder::pending_handshakes).
+    #[error("too many handshakes with this address are pending")]
+    AddressCrowded,
+    /// All places for pending handshakes were taken, and its own, the oldest, was needed for another connection.
+    #[error("too many handshakes are pending, and this was the oldest")]
+    Crowded,
+}
+
+/// What there was too much of: see [`Budget`](crate::Budget).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Flood {
+    /// PINGs, PONGs and commands that nobody knows.
+    #[error("PINGs, PONGs and unknown commands")]
+    Commands,
+    /// Subscriptions and their ends.
+    #[error("subscriptions and their ends")]
+    Subscriptions,
+    /// Messages that this type of socket throws away.
+    #[error("messages that nobody wants")]
+    Unwanted,
 }
 
 /// A peer that resets a connection has closed it.

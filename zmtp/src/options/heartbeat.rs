@@ -8,6 +8,8 @@ use std::time::Duration;
 /// our own queue is full, silence does not count. A connection that is given up ends with
 /// [`Cause::HeartbeatTimeout`](crate::Cause::HeartbeatTimeout); one that we dialled is dialled again.
 ///
+/// A peer that speaks ZMTP 3.0, which has no PING, gets none and is not given up: older ones take it for a message.
+///
 /// A peer whose own queue is full does not read, and so does not answer. Sockets of this crate that have heartbeats
 /// on send PINGs even then and stay up; for others, make `timeout` longer than their users' pauses.
 ///
@@ -40,12 +42,17 @@ impl Heartbeat {
 
     /// The ttl as it stands in a PING, in tenths of a second.
     pub(crate) fn ttl_tenths(&self) -> u16 {
-        self.ttl.as_millis().div_ceil(100).min(MAX_TTL) as u16
+        tenths(self.ttl).min(MAX_TTL)
     }
 }
 
+/// In tenths of a second, rounded up, or the most that a PING can say.
+pub(crate) fn tenths(time: Duration) -> u16 {
+    time.as_millis().div_ceil(100).try_into().unwrap_or(u16::MAX)
+}
+
 /// libzmq turns tenths into milliseconds in 16 bits.
-const MAX_TTL: u128 = 655;
+const MAX_TTL: u16 = 655;
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 
 mod heartbeat;
 mod ipc;
+mod limits;
 mod net;
 mod reconnect;
 mod tcp;
@@ -11,7 +12,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use self::heartbeat::Heartbeat;
+#[cfg(feature = "tokio")]
+pub(crate) use self::heartbeat::tenths;
 pub use self::ipc::IpcOptions;
+pub use self::limits::Budget;
 pub use self::reconnect::{Reconnect, ReconnectStop};
 pub use self::tcp::{Keepalive, SocksProxy, TcpOptions};
 use crate::pattern::{Conflates, Identified, Pattern};
@@ -68,8 +72,9 @@ impl<P: Pattern> Builder<P> {
         self
     }
 
-    /// The same as [`recv_hwm`](Self::recv_hwm), counted in octets on the wire. 64 MiB unless set. Peers that have
-    /// gone may leave as much behind, all of them together; beyond that their unreceived messages are discarded.
+    /// The same as [`recv_hwm`](Self::recv_hwm), counted in octets on the wire. 64 MiB unless set. Small messages that
+    /// come one by one count as 256 octets each. Peers that have gone may leave as much behind, all of them together;
+    /// beyond that their unreceived messages are discarded.
     #[must_use]
     pub fn recv_hwm_bytes(mut self, octets: impl Into<Hwm>) -> Self {
         self.options.marks.recv_bytes = octets.into().get();
@@ -247,12 +252,15 @@ pub(crate) struct Options {
     pub(crate) tcp: TcpOptions,
     pub(crate) ipc: IpcOptions,
     pub(crate) handshake_timeout: Duration,
+    pub(crate) pending_handshakes: usize,
     pub(crate) limits: Limits,
     pub(crate) progress: Progress,
     pub(crate) immediate: bool,
     pub(crate) routing_id: Option<RoutingId>,
     pub(crate) properties: Vec<(String, Bytes)>,
     pub(crate) heartbeat: Option<Heartbeat>,
+    pub(crate) budget: Budget,
+    pub(crate) least_ttl: Duration,
     pub(crate) security: Security,
 }
 
@@ -267,12 +275,15 @@ impl Default for Options {
             tcp: TcpOptions::default(),
             ipc: IpcOptions::default(),
             handshake_timeout: Duration::from_secs(10),
+            pending_handshakes: 1024,
             limits: Limits::default(),
             progress: Progress::default(),
             immediate: false,
             routing_id: None,
             properties: Vec::new(),
             heartbeat: None,
+            budget: Budget::default(),
+            least_ttl: Duration::from_millis(100),
             security: Security::default(),
         }
     }

@@ -29,6 +29,20 @@ impl<P: Pattern> Builder<P> {
         self
     }
 
+    /// How many connections of one listener may be in their handshake at a time. 1,024 unless set; at least one. An
+    /// address may have an eighth of them: beyond that its newest connection is closed
+    /// ([`Refusal::AddressCrowded`](crate::Refusal::AddressCrowded)). When all places are taken the oldest handshake
+    /// ends for the newest connection ([`Refusal::Crowded`](crate::Refusal::Crowded)).
+    ///
+    /// The addresses of one IPv6 network of 64 bits count as one. Peers of `ipc://` have no address, and share all
+    /// places. Raise it where more than a hundred honest peers of one host connect in one instant; those that are
+    /// refused dial again.
+    #[must_use]
+    pub fn pending_handshakes(mut self, connections: usize) -> Self {
+        self.options.pending_handshakes = connections;
+        self
+    }
+
     /// Settings of `tcp://`.
     #[must_use]
     pub fn tcp(mut self, options: TcpOptions) -> Self {

@@ -33,7 +33,7 @@ use crate::error::{RecvError, SendErrorKind};
 use crate::message::Message;
 use crate::monitor::{Cause, Refusal};
 use crate::peer::PeerId;
-use crate::pipe::{Delivery, Note, Parcel, Patience, Pipes, View};
+use crate::pipe::{Delivery, Note, Parcel, Patience, Pipes, Toll, View};
 use crate::routing_id::RoutingId;
 use crate::wire::{self, SocketType};
 
@@ -198,6 +198,7 @@ pub(crate) struct Source<'a> {
 fn nothing(pipes: &mut Pipes, delivery: &Delivery) -> Result<Option<Parcel>, wire::Error> {
     if let Delivery::Messages(chunk) = delivery {
         pipes.drops.unwanted += chunk.messages() as u64;
+        pipes.toll += Toll::unwanted(chunk.messages(), chunk.size());
     }
     Ok(None)
 }

@@ -5,7 +5,7 @@ use super::{Behaviour, Conflates, Pattern, Sending, Sends};
 use crate::error::SendErrorKind;
 use crate::monitor::Refusal;
 use crate::peer::PeerId;
-use crate::pipe::{Delivery, Parcel, Patience, Pipes, View};
+use crate::pipe::{Delivery, Parcel, Patience, Pipes, Toll, View};
 use crate::route::Subscriptions;
 use crate::wire::{self, SocketType, Subscription};
 
@@ -59,9 +59,12 @@ impl Behaviour for Pub {
         peer: PeerId,
         delivery: Delivery,
     ) -> Result<Option<Parcel>, wire::Error> {
-        for item in self.0.read(delivery) {
+        for item in self.0.read(pipes, delivery) {
             match item {
-                Upstream::User(_) => pipes.drops.unwanted += 1,
+                Upstream::User(message) => {
+                    pipes.drops.unwanted += 1;
+                    pipes.toll += Toll::unwanted(1, message.byte_len());
+                }
                 Upstream::Asked(Subscription { topic, wanted: true }) => {
                     self.0.subscriptions.subscribe(peer, &topic).map_err(too_many)?;
                 }

@@ -5,7 +5,7 @@ use crate::error::SendErrorKind;
 use crate::message::{Frame, Message};
 use crate::options::Builder;
 use crate::peer::PeerId;
-use crate::pipe::{Delivery, Patience, Pipes, View};
+use crate::pipe::{Delivery, Patience, Pipes, Toll, View};
 use crate::route::{Subscriptions, TooMany, distribute};
 use crate::wire::{self, Misbehaved, Subscription};
 
@@ -104,8 +104,8 @@ impl Publisher {
         if sent { Ok(()) } else { Err(SendErrorKind::Full) }
     }
 
-    /// What a peer has sent, in order.
-    pub(super) fn read(&self, delivery: Delivery) -> Vec<Upstream> {
+    /// What a peer has sent, in order. Whoever delivers a command knows what it costs; in messages it is counted here.
+    pub(super) fn read(&self, pipes: &mut Pipes, delivery: Delivery) -> Vec<Upstream> {
         let mut chunk = match delivery {
             Delivery::Subscription(subscription) => return vec![Upstream::Asked(subscription)],
             Delivery::Messages(chunk) => chunk,
@@ -115,7 +115,10 @@ impl Publisher {
             let mut others: Vec<Frame> = Vec::new();
             for (i, frame) in message.into_frames().enumerate() {
                 match Subscription::of_frame(&frame).filter(|_| i == 0 || !self.options.only_first) {
-                    Some(subscription) => read.push(Upstream::Asked(subscription)),
+                    Some(subscription) => {
+                        pipes.toll += Toll { subscriptions: 1, unwanted: 0 };
+                        read.push(Upstream::Asked(subscription));
+                    }
                     None => others.push(frame),
                 }
             }

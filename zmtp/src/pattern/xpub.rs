@@ -185,12 +185,12 @@ impl Behaviour for Xpub {
     /// R29-XPUB-18, 19: take subscriptions and show them.
     fn take_in(
         &mut self,
-        _pipes: &mut Pipes,
+        pipes: &mut Pipes,
         peer: PeerId,
         delivery: Delivery,
     ) -> Result<Option<Parcel>, wire::Error> {
         let mut seen = Vec::new();
-        for item in self.publisher.read(delivery) {
+        for item in self.publisher.read(pipes, delivery) {
             match item {
                 Upstream::User(message) => seen.push(message),
                 Upstream::Asked(asked) => {

@@ -14,7 +14,7 @@ pub(crate) struct Inbound {
     parcels: VecDeque<Parcel>,
     /// Messages in `parcels`.
     messages: usize,
-    /// Octets in `parcels` and in what the receiver holds.
+    /// Octets in `parcels` and in what the receiver holds, as they are on the wire.
     bytes: usize,
     hwm: usize,
     hwm_bytes: usize,
@@ -43,7 +43,7 @@ impl Inbound {
     pub(crate) fn room(&self) -> usize {
         if self.conflate {
             usize::MAX
-        } else if self.bytes >= self.hwm_bytes {
+        } else if self.bytes.max(self.parcels.len() * PARCEL) >= self.hwm_bytes {
             0
         } else {
             self.hwm.saturating_sub(self.messages)
@@ -116,6 +116,9 @@ impl Inbound {
     }
 }
 
+/// What a parcel costs at least, were its octets as few as two.
+const PARCEL: usize = 256;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +152,19 @@ mod tests {
         assert_eq!(inbound.room(), 0);
         inbound.release();
         assert_eq!(inbound.room(), 4);
+    }
+
+    #[test]
+    fn hostile_35_a_parcel_counts_for_more_than_its_octets() {
+        let mut inbound = Inbound::new(usize::MAX, 10_000, false);
+        let mut parcels = 0;
+        while inbound.room() > 0 {
+            inbound.deliver(Chunk::new([b"\0\0"[..].into()], 1).into());
+            parcels += 1;
+        }
+        assert!(parcels <= 10_000 / PARCEL + 1, "{parcels} empty messages in 10,000 octets");
+        // With its place on the heap.
+        assert!(size_of::<Parcel>() + 64 <= PARCEL, "{} octets of a parcel", size_of::<Parcel>());
     }
 
     #[test]

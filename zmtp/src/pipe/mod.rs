@@ -29,7 +29,7 @@ pub(crate) use encode::{Form, View};
 pub(crate) use inbound::Inbound;
 pub(crate) use outbound::{Outbound, Patience};
 pub(crate) use parcel::{Note, Parcel};
-pub(crate) use port::{Delivery, Join, Port, Taken};
+pub(crate) use port::{Delivered, Delivery, Join, Port, Taken, Toll};
 pub(crate) use waiters::{Ticket, Waiters};
 
 use self::log::Log;
@@ -117,6 +117,8 @@ pub(crate) struct Pipes {
     log: Log,
     marks: Marks,
     pub(crate) drops: Drops,
+    /// What the delivery at hand costs.
+    pub(crate) toll: Toll,
     /// What the pattern wants to have done as soon as it has returned, in order.
     pub(crate) wishes: Vec<(PeerId, Wish)>,
     /// Tasks to wake once the lock is released.
@@ -148,6 +150,7 @@ impl Pipes {
             log: Log::default(),
             marks,
             drops: Drops::default(),
+            toll: Toll::default(),
             wishes: Vec::new(),
             wakes: Vec::new(),
         }

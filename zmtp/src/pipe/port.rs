@@ -1,6 +1,7 @@
 //! How an engine sees the socket it serves.
 
 use std::fmt::Debug;
+use std::ops::AddAssign;
 use std::task::Context;
 
 use super::{Batch, Origin};
@@ -35,11 +36,12 @@ pub(crate) trait Port: Debug + Send + Sync {
     /// How many incoming messages there is room for. Without any, registers to be woken.
     fn room(&self, id: PeerId, cx: &Context<'_>) -> usize;
 
-    /// Hands over what has come, no more messages than there was room for, and says how much room is left.
+    /// Hands over what has come, no more messages than there was room for, and says how much room is left and what it
+    /// cost.
     ///
     /// # Errors
     /// The peer has broken a rule of the pattern.
-    fn deliver(&self, id: PeerId, delivery: Delivery) -> Result<usize, wire::Error>;
+    fn deliver(&self, id: PeerId, delivery: Delivery) -> Result<Delivered, wire::Error>;
 
     /// The peer has not taken anything for a while: patient senders may now fill its pipe to the high-water mark.
     fn stalled(&self, id: PeerId);
@@ -62,6 +64,38 @@ pub(crate) enum Delivery {
     Messages(Chunk),
     /// A SUBSCRIBE or CANCEL command.
     Subscription(Subscription),
+}
+
+/// What has become of a [`Delivery`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Delivered {
+    /// How many messages there is room for.
+    pub(crate) room: usize,
+    pub(crate) toll: Toll,
+}
+
+/// What a peer has asked of us beside messages that are received.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Toll {
+    /// Subscriptions, and ends of some.
+    pub(crate) subscriptions: u32,
+    /// Messages that were thrown away, and KiB of them.
+    pub(crate) unwanted: u32,
+}
+
+impl Toll {
+    /// For messages of so many octets together.
+    pub(crate) fn unwanted(messages: usize, octets: usize) -> Self {
+        let unwanted = messages.saturating_add(octets / 1024);
+        Self { subscriptions: 0, unwanted: unwanted.try_into().unwrap_or(u32::MAX) }
+    }
+}
+
+impl AddAssign for Toll {
+    fn add_assign(&mut self, more: Self) {
+        self.subscriptions = self.subscriptions.saturating_add(more.subscriptions);
+        self.unwanted = self.unwanted.saturating_add(more.unwanted);
+    }
 }
 
 /// Whether a peer may come in.

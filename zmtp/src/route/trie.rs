@@ -4,7 +4,7 @@
 //! here recurses, dropping included; adding and removing cost O(topic), looking for prefixes costs O(text that is
 //! walked), and topics that were removed leave nothing behind.
 
-use std::iter::successors;
+use std::iter::from_fn;
 
 use bytes::Bytes;
 
@@ -92,8 +92,17 @@ impl<V: Default> Trie<V> {
     /// The values of all topics that `text` begins with, the shortest topic's first.
     #[inline]
     pub(crate) fn prefixes<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = &'a V> {
-        let root = if self.nodes.is_empty() { None } else { Some(0) };
-        successors(root, move |at| self.next(*at, text)).filter_map(|at| self.nodes[at].value.as_ref())
+        let mut next = if self.nodes.is_empty() { None } else { Some(0) };
+        // One loop: whether the compiler would make one of `successors` and `filter_map` is a matter of luck.
+        from_fn(move || {
+            loop {
+                let at = next?;
+                next = self.next(at, text);
+                if let Some(value) = &self.nodes[at].value {
+                    return Some(value);
+                }
+            }
+        })
     }
 
     /// How many topics there are.

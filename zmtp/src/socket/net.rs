@@ -16,7 +16,7 @@ use super::Turn;
 use super::core::{Core, Waiting};
 use super::owner::Owner;
 use crate::endpoint::{Endpoint, EndpointError};
-use crate::engine::{Settings, listener, session};
+use crate::engine::{Place, Settings, listener, session};
 use crate::error::{BindError, ConnectError, Unsent};
 use crate::monitor::Event;
 use crate::pattern::Pattern;
@@ -184,7 +184,8 @@ impl<P: Pattern> Owner<P> {
         let port: Arc<dyn Port> = Arc::clone(&self.core) as _;
         let settings = Settings::new::<P>(&self.core.options);
         let origin = Origin { endpoint, accepted: true };
-        self.net.tasks.spawn(listener::serve(io, None, origin, port, settings, self.net.stop.clone()));
+        let place = Place::apart(self.net.stop.clone());
+        self.net.tasks.spawn(listener::serve(io, None, origin, port, settings, place));
         lock(&self.net.runtime).get_or_insert(runtime);
         Ok(())
     }

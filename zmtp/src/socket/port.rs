@@ -6,7 +6,7 @@ use super::core::Core;
 use crate::monitor::{Cause, Event};
 use crate::pattern::Pattern;
 use crate::peer::{PeerId, PeerInfo, Queued};
-use crate::pipe::{Batch, Delivery, Ending, Join, Origin, Outbound, Patience, Port, Taken};
+use crate::pipe::{Batch, Delivered, Delivery, Ending, Join, Origin, Outbound, Patience, Port, Taken};
 use crate::sync::lock;
 use crate::wire::{self, Remote};
 
@@ -111,7 +111,7 @@ impl<P: Pattern> Port for Core<P> {
         })
     }
 
-    fn deliver(&self, id: PeerId, delivery: Delivery) -> Result<usize, wire::Error> {
+    fn deliver(&self, id: PeerId, delivery: Delivery) -> Result<Delivered, wire::Error> {
         let is_subscription = matches!(delivery, Delivery::Subscription(_));
         self.with(|state| {
             let delivered = state.deliver(id, delivery);

@@ -10,7 +10,9 @@ use crate::monitor::{Cause, Refusal};
 use crate::options::Options;
 use crate::pattern::{Pattern, Receives, Sends};
 use crate::peer::{PeerId, PeerInfo};
-use crate::pipe::{Delivery, Ending, Outbound, Parcel, Patience, Pipes, Ticket, View, Waiters, Wish};
+use crate::pipe::{
+    Delivered, Delivery, Ending, Outbound, Parcel, Patience, Pipes, Ticket, View, Waiters, Wish,
+};
 use crate::sync::Arc;
 use crate::sync::atomic::AtomicBool;
 use crate::wire;
@@ -246,16 +248,17 @@ impl<P: Pattern> State<P> {
     }
 
     /// Hands over what has come from a peer.
-    pub(super) fn deliver(&mut self, id: PeerId, delivery: Delivery) -> Result<usize, wire::Error> {
+    pub(super) fn deliver(&mut self, id: PeerId, delivery: Delivery) -> Result<Delivered, wire::Error> {
         if self.pipes.get_mut(id).is_none_or(|pipe| pipe.ending > Ending::No) {
-            return Ok(0);
+            return Ok(Delivered::default());
         }
         let taken = self.pattern.take_in(&mut self.pipes, id, delivery);
+        let toll = std::mem::take(&mut self.pipes.toll);
         self.grant();
         if let Some(parcel) = taken? {
             self.put(id, parcel);
         }
-        Ok(self.pipes.get_mut(id).map_or(0, |pipe| pipe.inbound.room()))
+        Ok(Delivered { room: self.pipes.get_mut(id).map_or(0, |pipe| pipe.inbound.room()), toll })
     }
 
     /// Puts something into the incoming pipe, room or not, unless nobody will ever take it out.

@@ -8,6 +8,7 @@ pub(crate) mod ipc;
 pub(crate) mod tcp;
 
 use std::io;
+use std::net::IpAddr;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -23,11 +24,14 @@ pub(crate) trait Dial: Send + Sync {
 }
 
 /// Takes connections in at one endpoint.
-pub(crate) trait Accept: Send {
+pub(crate) trait Accept: Send + Sync {
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
     /// The next connection, and the peer's address as far as the system knows. Cancel-safe.
     fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, String)>> + Send;
+
+    /// The host that a connection comes from, where the transport has hosts.
+    fn from(io: &Self::Stream) -> Option<IpAddr>;
 
     /// Sets a connection up, or says why this peer is not let in.
     fn admit(&self, io: &Self::Stream) -> io::Result<()>;

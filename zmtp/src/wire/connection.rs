@@ -55,6 +55,8 @@ pub struct Connection {
     ping: Option<u16>,
     /// The ttl of the peer's latest PING, if nothing has come after it.
     ttl: Option<u16>,
+    /// PINGs, PONGs and unknown commands that nobody has counted yet.
+    idle_commands: u32,
     /// With CURVE, what stands between the stream and `buffer`, which then holds what was opened.
     #[cfg(feature = "curve")]
     sealed: Option<Box<Sealed>>,
@@ -81,6 +83,7 @@ impl Connection {
             pong: None,
             ping: None,
             ttl: None,
+            idle_commands: 0,
             #[cfg(feature = "curve")]
             sealed: None,
         }
@@ -192,11 +195,17 @@ impl Connection {
     }
 
     /// Queues a PING without a context. It asks the peer to close after `ttl` tenths of a second of silence; 0 asks
-    /// for nothing. One PING waits at a time, and none before the handshake is over (R37-HB-01).
+    /// for nothing. One PING waits at a time, and none before the handshake is over (R37-HB-01), nor ever to a peer
+    /// that speaks 3.0: it may take it for a message.
     pub fn ping(&mut self, ttl: u16) {
-        if matches!(self.phase, Phase::Traffic(..)) {
+        if self.knows_ping() {
             self.ping = Some(ttl);
         }
+    }
+
+    /// Whether the handshake is over, and the peer is of a version that has PING.
+    pub fn knows_ping(&self) -> bool {
+        matches!(self.phase, Phase::Traffic(_, Version::V3_1))
     }
 
     /// Whether a PING waits for [`transmit`](Self::transmit).
@@ -208,6 +217,12 @@ impl Connection {
     /// told once.
     pub fn take_ttl(&mut self) -> Option<u16> {
         self.ttl.take()
+    }
+
+    /// How many PINGs, PONGs and unknown commands [`poll_event`](Self::poll_event) has passed over since this was asked
+    /// last. A peer that sends nothing else keeps us busy for nothing.
+    pub fn take_idle_commands(&mut self) -> u32 {
+        std::mem::take(&mut self.idle_commands)
     }
 
     /// Whether the peer has begun something that it has not finished: a handshake, a frame, a message.
@@ -277,6 +292,7 @@ impl Connection {
                         self.buffer.take(header);
                         match Command::decode(self.buffer.take(body))? {
                             Command::Ping { ttl, context } => {
+                                self.idle_commands = self.idle_commands.saturating_add(1);
                                 self.pong = Some(context);
                                 self.ttl = self.buffer.octets().is_empty().then_some(ttl);
                             }
@@ -295,7 +311,9 @@ impl Connection {
                                 return Ok(Some(Event::Subscription(subscription)));
                             }
                             // PONG is a sign of life like any other octet; commands that we do not know mean nothing.
-                            Command::Pong { .. } | Command::Unknown(_) => {}
+                            Command::Pong { .. } | Command::Unknown(_) => {
+                                self.idle_commands = self.idle_commands.saturating_add(1);
+                            }
                         }
                     }
                 }

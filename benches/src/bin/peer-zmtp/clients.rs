@@ -8,10 +8,11 @@ use tokio::sync::Barrier;
 use zmtp::{DealerSocket, RouterSocket};
 use zmtp_benches::{Arguments, DATA, END, Latencies, Meter, Stdin, check, ready};
 
-use super::hwm;
+use super::{CROWD, hwm};
 
 pub(crate) async fn router(arguments: &Arguments, stdin: Stdin) {
-    let mut router = RouterSocket::builder().send_hwm(hwm(arguments)).recv_hwm(hwm(arguments)).build();
+    let builder = RouterSocket::builder().pending_handshakes(CROWD);
+    let mut router = builder.send_hwm(hwm(arguments)).recv_hwm(hwm(arguments)).build();
     router.bind(arguments.endpoint.as_str()).await.expect("bind");
     ready();
     let meter = Meter::start();

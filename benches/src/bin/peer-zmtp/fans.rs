@@ -7,11 +7,11 @@ use tokio::sync::Notify;
 use zmtp::{PullSocket, PushSocket};
 use zmtp_benches::{Arguments, DATA, Meter, Shares, Stdin, check, ready};
 
-use super::hwm;
+use super::{CROWD, hwm};
 
 /// What a crowd of pushers sends.
 pub(crate) async fn pull_many(arguments: &Arguments) {
-    let mut pull = PullSocket::builder().recv_hwm(hwm(arguments)).build();
+    let mut pull = PullSocket::builder().pending_handshakes(CROWD).recv_hwm(hwm(arguments)).build();
     pull.bind(arguments.endpoint.as_str()).await.expect("bind");
     ready();
     let data = arguments.payload(DATA);
@@ -33,7 +33,7 @@ pub(crate) async fn pull_many(arguments: &Arguments) {
 
 /// Sends by turns to all that connect, until the end.
 pub(crate) async fn push_to_some(arguments: &Arguments, stdin: Stdin) {
-    let push = PushSocket::builder().send_hwm(hwm(arguments)).build();
+    let push = PushSocket::builder().pending_handshakes(CROWD).send_hwm(hwm(arguments)).build();
     push.bind(arguments.endpoint.as_str()).await.expect("bind");
     ready();
     let meter = Meter::start();

@@ -72,3 +72,6 @@ fn key(public: &str) -> PublicKey {
 fn hwm(arguments: &Arguments) -> Hwm {
     Hwm::from(arguments.hwm)
 }
+
+/// Ten thousand peers of one host may shake hands at once, as with libzmq, which has no limit.
+const CROWD: usize = 8 * 10_000;

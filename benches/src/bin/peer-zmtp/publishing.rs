@@ -7,10 +7,11 @@ use tokio::time::sleep;
 use zmtp::{PubSocket, SubSocket};
 use zmtp_benches::{Arguments, DATA, END, Meter, Stdin, WARM, check, ready, say};
 
-use super::hwm;
+use super::{CROWD, hwm};
 
 pub(crate) async fn publish(arguments: &Arguments, stdin: Stdin) {
-    let publisher = PubSocket::builder().send_hwm(hwm(arguments)).nodrop(true).build();
+    let builder = PubSocket::builder().pending_handshakes(CROWD);
+    let publisher = builder.send_hwm(hwm(arguments)).nodrop(true).build();
     publisher.bind(arguments.endpoint.as_str()).await.expect("bind");
     ready();
     let [warm, data, end] = [WARM, DATA, END].map(|mark| arguments.payload(mark));

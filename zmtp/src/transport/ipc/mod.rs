@@ -3,6 +3,7 @@
 mod file;
 
 use std::io;
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -100,6 +101,10 @@ impl Accept for Listener {
         let (io, _) = self.socket.accept().await?;
         let who = io.peer_cred()?;
         Ok((io, name(&who)))
+    }
+
+    fn from(_io: &UnixStream) -> Option<IpAddr> {
+        None
     }
 
     fn admit(&self, io: &UnixStream) -> io::Result<()> {

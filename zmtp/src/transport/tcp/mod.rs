@@ -68,6 +68,10 @@ impl Accept for Listener {
         Ok((io, address.to_string()))
     }
 
+    fn from(io: &TcpStream) -> Option<IpAddr> {
+        io.peer_addr().ok().map(|address| address.ip())
+    }
+
     fn admit(&self, io: &TcpStream) -> io::Result<()> {
         if !self.options.accept.is_empty() {
             // An IPv4 host that reached a listener of both kinds is still one of IPv4.
