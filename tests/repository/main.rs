@@ -5,6 +5,8 @@ mod options;
 
 mod conformance;
 mod interop;
+mod limits;
+mod promises;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -31,7 +31,8 @@
 //! | pipeline | [`PushSocket`], [`PullSocket`] | one peer, in turn |
 //! | pair | [`PairSocket`] | the one peer |
 //!
-//! All of them over `tcp://`, `ipc://` and `inproc://`, interoperable with libzmq; [`proxy`] joins two of them, and
+//! All of them over `tcp://`, `ipc://` and `inproc://`, interoperable with libzmq, with [PLAIN or CURVE](Security) where
+//! that is asked for; [`proxy`] joins two of them, and
 //! [`attach`](Socket::attach) serves any byte stream. [`wire`] is the protocol by itself, without I/O.
 //!
 //! # What to know
@@ -42,6 +43,21 @@
 //! - **Every future may be dropped.** What that means is said at each method, under *Cancel safety*.
 //! - **Peers cannot hurt you.** Only your own mistakes and your own closing are errors of `send` and `recv`. What
 //!   peers do shows in [`monitor`](Socket::monitor); how much of it is tolerated is set by the [`Builder`].
+//!
+//! # Ten promises
+//!
+//! 1. No sequence of bytes from a peer panics, aborts or overflows the stack.
+//! 2. What a peer can hold in memory is bounded before READY and after, and nothing is allocated from a claimed length.
+//! 3. A peer is invisible to routing and queues until both READYs have passed.
+//! 4. One peer cannot stop another from being served.
+//! 5. Accepting never dies and never spins.
+//! 6. Every dropped message is counted, with a reason. `Ok` means queued.
+//! 7. Every future may be dropped: a `send` was sent whole or not at all, a `recv` has lost nothing.
+//! 8. [`close`](Socket::close) ends within the linger time and a second, and dropping never blocks.
+//! 9. Security never downgrades, and what is not a clear yes is a no.
+//! 10. The repository's SECURITY.md says which releases get fixes, for how long, and where to report.
+//!
+//! The test of each is named in the README.
 //!
 //! # Features
 //!

@@ -6,6 +6,8 @@ mod fuzz;
 mod fuzz_patterns;
 #[cfg(feature = "tokio")]
 mod fuzz_topics;
+#[cfg(feature = "tokio")]
+mod limits;
 mod model;
 #[cfg(feature = "tokio")]
 mod paths;
@@ -16,6 +18,8 @@ pub use fuzz::{TARGETS, Target, command, connection, frame, greeting, handshake}
 pub use fuzz_patterns::patterns;
 #[cfg(feature = "tokio")]
 pub use fuzz_topics::{subscriptions, trie};
+#[cfg(feature = "tokio")]
+pub use limits::{Limit, limits};
 pub use model::{Model, Receiver};
 #[cfg(feature = "tokio")]
 pub use paths::{Queue, Topics, Writer};

@@ -386,7 +386,7 @@ impl Queue {
 }
 
 /// Events kept for a monitor that is not read.
-const CAPACITY: usize = 10_000;
+pub(crate) const CAPACITY: usize = 10_000;
 
 #[cfg(test)]
 mod tests {

@@ -22,6 +22,8 @@ pub use pair::Pair;
 pub use publish::Pub;
 pub use pull::Pull;
 pub use push::Push;
+#[cfg(feature = "harness")]
+pub(crate) use rep::MAX_HOPS;
 pub use rep::Rep;
 pub use req::Req;
 pub use router::{Notify, Router};

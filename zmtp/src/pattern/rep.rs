@@ -117,4 +117,4 @@ impl Receiving for Rep {
 }
 
 /// The most routing ids that may stand before the delimiter: a question has not passed more brokers than that.
-const MAX_HOPS: usize = 64;
+pub(crate) const MAX_HOPS: usize = 64;

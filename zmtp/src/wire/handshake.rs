@@ -110,4 +110,4 @@ fn next_command(input: &mut Buffer) -> Result<Option<Bytes>, Error> {
 }
 
 /// The longest command before READY.
-const MAX_COMMAND: u64 = 8 * 1024;
+pub(crate) const MAX_COMMAND: u64 = 8 * 1024;

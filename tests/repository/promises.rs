@@ -1,0 +1,28 @@
+//! The README's promises name tests that exist.
+
+use std::fs;
+
+use crate::root;
+
+#[test]
+fn every_promise_names_a_test_that_exists() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("a README");
+    let promises = readme.split_once("## Ten promises").expect("the promises").1;
+    let rows: Vec<_> =
+        promises.lines().filter(|line| line.starts_with("| ") && line.contains("` `")).collect();
+    assert_eq!(rows.len(), 10);
+    for row in rows {
+        let (before, name) = row.trim_end_matches("` |").rsplit_once("` `").expect("file and test");
+        let (_, file) = before.rsplit_once('`').expect("a file");
+        let source = fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert!(source.contains(&format!("fn {name}(")), "{file} has no {name}");
+    }
+}
+
+#[test]
+fn security_md_says_where_to_report_and_what_is_supported() {
+    let page = fs::read_to_string(root().join("SECURITY.md")).expect("the page");
+    for word in ["Report a vulnerability", "working days", "latest minor release", "rust-version"] {
+        assert!(page.contains(word), "SECURITY.md says nothing of: {word}");
+    }
+}
