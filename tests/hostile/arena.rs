@@ -14,6 +14,8 @@ use zmtp::{
 };
 use zmtp_libzmq::{Error, Opt, RawMsg, Socket, SocketType};
 
+use crate::guard::Guard;
+
 /// What the attacked socket is set to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
@@ -21,6 +23,7 @@ pub(crate) struct Settings {
     pub(crate) progress: Progress,
     pub(crate) max_message_size: u64,
     pub(crate) max_frames: usize,
+    pub(crate) guard: Guard,
 }
 
 /// What every socket is set to, for attacks that no deadline has to end.
@@ -29,6 +32,7 @@ pub(crate) const DEFAULTS: Settings = Settings {
     progress: Progress { bytes: 1024, every: Duration::from_secs(60) },
     max_message_size: 64 << 20,
     max_frames: 65_536,
+    guard: Guard::Null,
 };
 
 /// Runs an attack against a PULL, and then against a PUSH.
@@ -72,7 +76,7 @@ impl Arena {
             let pull = settings.apply(PullSocket::builder()).build();
             monitor = pull.monitor();
             at = pull.bind(ANY_PORT).await.unwrap().to_string();
-            theirs = Zmq::connected(SocketType::Push, &at).await;
+            theirs = settings.guard.connected(SocketType::Push, &at).await;
             within(20, pull.wait_for_peers(1)).await;
             ours = tokio::spawn(receive(pull, questions, Arc::clone(&served), strangers));
             drop(theirs.call(keep_sending(&stop)));
@@ -80,7 +84,7 @@ impl Arena {
             let push = settings.apply(PushSocket::builder()).build();
             monitor = push.monitor();
             at = push.bind(ANY_PORT).await.unwrap().to_string();
-            theirs = Zmq::connected(SocketType::Pull, &at).await;
+            theirs = settings.guard.connected(SocketType::Pull, &at).await;
             within(20, push.wait_for_peers(1)).await;
             ours = tokio::spawn(send(push, questions));
             theirs.set(Opt::RcvTimeo, 10).await;
@@ -204,6 +208,7 @@ impl Settings {
             .progress(self.progress)
             .max_message_size(self.max_message_size)
             .max_frames(self.max_frames)
+            .security(self.guard.security())
             .linger(Duration::ZERO)
     }
 }

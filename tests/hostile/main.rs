@@ -9,5 +9,7 @@ mod arena;
 mod deadlines;
 mod frames;
 mod greetings;
+mod guard;
 mod handshakes;
 mod metadata;
+mod security;

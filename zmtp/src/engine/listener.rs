@@ -96,10 +96,11 @@ async fn admit<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (wire, remote) = match stop
-        .run_until_cancelled(shake(io, settings, &origin.endpoint, address.as_ref()))
-        .await?
-    {
+    let shaken = match settings.check_plaintext(port, &origin.endpoint, address.as_ref()) {
+        Ok(()) => stop.run_until_cancelled(shake(io, settings, &origin.endpoint, address.as_ref())).await?,
+        Err(cause) => Err(cause),
+    };
+    let (wire, remote) = match shaken {
         Ok(ready) => ready,
         Err(cause) => {
             port.report(Event::HandshakeFailed { endpoint: origin.endpoint, address, cause, retry: false });
