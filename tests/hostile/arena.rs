@@ -16,6 +16,8 @@ use zmtp::{
 };
 use zmtp_libzmq::{Error, Opt, RawMsg, Socket, SocketType};
 
+use crate::guard::Guard;
+
 /// What the attacked socket is set to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
@@ -34,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) reads: bool,
     /// How much longer the messages of a PUB or XPUB are than they have to be.
     pub(crate) padding: usize,
+    pub(crate) guard: Guard,
 }
 
 /// What every socket is set to, for attacks that no deadline has to end.
@@ -51,6 +54,7 @@ pub(crate) const DEFAULTS: Settings = Settings {
     recv_hwm_bytes: 64 << 20,
     reads: true,
     padding: 0,
+    guard: Guard::Null,
 };
 
 /// The type of the socket that is attacked, and of the good peer.
@@ -127,14 +131,14 @@ impl Arena {
             Kind::Pull => {
                 let pull = settings.apply(PullSocket::builder()).build();
                 monitor = pull.monitor();
-                (at, theirs) = meet(&pull, SocketType::Push).await;
+                (at, theirs) = meet(&pull, SocketType::Push, settings.guard).await;
                 ours = tokio::spawn(receive(pull, questions, Arc::clone(&served), strangers));
                 drop(theirs.call(keep_sending(&stop)));
             }
             Kind::Push => {
                 let push = settings.apply(PushSocket::builder()).build();
                 monitor = push.monitor();
-                (at, theirs) = meet(&push, SocketType::Pull).await;
+                (at, theirs) = meet(&push, SocketType::Pull, settings.guard).await;
                 ours = tokio::spawn(send(push, questions, 0));
                 theirs.set(Opt::RcvTimeo, 10).await;
                 drop(theirs.call(keep_receiving(&stop, &served)));
@@ -142,7 +146,7 @@ impl Arena {
             Kind::Pub => {
                 let publisher = settings.apply(PubSocket::builder()).build();
                 monitor = publisher.monitor();
-                (at, theirs) = meet(&publisher, SocketType::Sub).await;
+                (at, theirs) = meet(&publisher, SocketType::Sub, settings.guard).await;
                 theirs.set_bytes(Opt::Subscribe, GOOD).await;
                 within(20, publisher.wait_for_subscribers(GOOD, 1)).await;
                 ours = tokio::spawn(send(publisher, questions, settings.padding));
@@ -152,7 +156,7 @@ impl Arena {
             Kind::Xpub => {
                 let mut publisher = settings.apply(XpubSocket::builder()).build();
                 monitor = publisher.monitor();
-                (at, theirs) = meet(&publisher, SocketType::Sub).await;
+                (at, theirs) = meet(&publisher, SocketType::Sub, settings.guard).await;
                 theirs.set_bytes(Opt::Subscribe, GOOD).await;
                 assert_eq!(within(20, publisher.recv()).await.unwrap(), [&[1], GOOD].concat()[..]);
                 ours = tokio::spawn(publish(
@@ -168,7 +172,7 @@ impl Arena {
             Kind::Rep => {
                 let rep = settings.apply(RepSocket::builder()).build();
                 monitor = rep.monitor();
-                (at, theirs) = meet(&rep, SocketType::Req).await;
+                (at, theirs) = meet(&rep, SocketType::Req, settings.guard).await;
                 ours = tokio::spawn(answer(rep, questions, strangers));
                 drop(theirs.call(keep_asking(&stop, &served)));
             }
@@ -356,6 +360,7 @@ impl Settings {
             .send_hwm(self.send_hwm)
             .recv_hwm(self.recv_hwm)
             .recv_hwm_bytes(self.recv_hwm_bytes)
+            .security(self.guard.security())
             .linger(Duration::ZERO);
         match self.heartbeat {
             Some(heartbeat) => builder.heartbeat(heartbeat),
@@ -395,9 +400,9 @@ impl Strangers {
 }
 
 /// Binds, and lets a good peer come.
-async fn meet<P: Pattern>(socket: &Ours<P>, kind: SocketType) -> (String, Zmq) {
+async fn meet<P: Pattern>(socket: &Ours<P>, kind: SocketType, guard: Guard) -> (String, Zmq) {
     let at = socket.bind(ANY_PORT).await.unwrap().to_string();
-    let theirs = Zmq::connected(kind, &at).await;
+    let theirs = guard.connected(kind, &at).await;
     within(20, socket.wait_for_peers(1)).await;
     (at, theirs)
 }

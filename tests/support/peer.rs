@@ -228,6 +228,11 @@ impl Door {
         Self { listener: TcpListener::bind("127.0.0.1:0").await.expect("a free port") }
     }
 
+    /// Any free port of this address.
+    pub async fn open_at(host: impl Into<IpAddr>) -> Self {
+        Self { listener: TcpListener::bind((host.into(), 0)).await.expect("a free port") }
+    }
+
     /// Where it is.
     pub fn endpoint(&self) -> String {
         format!("tcp://{}", self.listener.local_addr().expect("an address"))

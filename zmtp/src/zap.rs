@@ -101,6 +101,24 @@ mod tests {
         }
     }
 
+    /// R27-NULL-02 and R27-CURVE-02; what PLAIN shows is seen beside libzmq.
+    #[test]
+    #[cfg(feature = "curve")]
+    fn null_shows_nothing_and_curve_its_key() {
+        let key = crate::curve::PublicKey::from_bytes([0xfe; 32]);
+        for (credentials, shown) in [
+            (Credentials::Null, &[&b"NULL"[..]][..]),
+            (Credentials::Curve { key }, &[&b"CURVE"[..], &[0xfe; 32]]),
+        ] {
+            let endpoint = "tcp://127.0.0.1:1".parse().unwrap();
+            let address = Some("[2001:db8::1]:5".to_owned());
+            let asked = question("", Request { credentials, address, endpoint });
+            let frames: Vec<&[u8]> = asked.frames().map(|frame| &**frame).collect();
+            assert_eq!(frames[..5], [&b"1.0"[..], b"1", b"", b"2001:db8::1", b""]);
+            assert_eq!(&frames[5..], shown);
+        }
+    }
+
     #[test]
     fn metadata_of_the_answer_is_known_of_the_user() {
         let message = ["1", "200", "", "joe", "\u{4}Team\0\0\0\u{3}red"]

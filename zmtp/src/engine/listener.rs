@@ -104,7 +104,10 @@ async fn admit<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let shaken = shake(io, settings, &origin.endpoint, address.as_ref());
+    let shaken = async {
+        settings.check_plaintext(port, &origin.endpoint, address.as_ref())?;
+        shake(io, settings, &origin.endpoint, address.as_ref()).await
+    };
     let cause = match place.stop.run_until_cancelled(shaken).await {
         Some(Ok((wire, remote))) => {
             // `unbind` first stops the listener and then ends its peers: this peer is either seen there or refused

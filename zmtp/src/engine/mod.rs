@@ -15,16 +15,21 @@ pub(crate) mod session;
 mod traffic;
 mod watch;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub(crate) use handshake::shake;
 pub(crate) use lobby::Place;
 pub(crate) use traffic::Traffic;
 
+use crate::endpoint::Endpoint;
 use crate::message::Frame;
+use crate::monitor::{Cause, Event};
 use crate::options::{Budget, Heartbeat, Options, Progress, Reconnect, tenths};
 use crate::pattern::Pattern;
+use crate::pipe::Port;
 use crate::security::Authenticator;
 use crate::wire::Config;
 
@@ -43,6 +48,9 @@ pub(crate) struct Settings {
     pub(crate) least_ttl: u16,
     /// Who decides which peers come in, if somebody does.
     pub(crate) authenticator: Option<Authenticator>,
+    denies_plaintext_remote: bool,
+    /// Whether it was told that passwords cross a network.
+    has_warned: AtomicBool,
 }
 
 impl Settings {
@@ -65,8 +73,36 @@ impl Settings {
             budget: options.budget,
             least_ttl: tenths(options.least_ttl),
             authenticator: options.security.authenticator().cloned(),
+            denies_plaintext_remote: options.denies_plaintext_remote,
+            has_warned: AtomicBool::new(false),
         })
     }
+
+    /// Whether a handshake with a peer at this address may begin. Passwords that would cross a network are told once, or
+    /// denied. A stream of the user's own has no address: it may well be encrypted.
+    fn check_plaintext(
+        &self,
+        port: &dyn Port,
+        endpoint: &Endpoint,
+        address: Option<&String>,
+    ) -> Result<(), Cause> {
+        let Some(address) = address.filter(|address| self.config.mechanism.is_plain() && is_remote(address))
+        else {
+            return Ok(());
+        };
+        if self.denies_plaintext_remote {
+            return Err(Cause::PlaintextRemote);
+        }
+        if !self.has_warned.swap(true, Ordering::Relaxed) {
+            port.report(Event::PlaintextRemote { endpoint: endpoint.clone(), address: address.clone() });
+        }
+        Ok(())
+    }
+}
+
+/// Whether this is a network address of another host, or one that other hosts have a way to.
+fn is_remote(address: &str) -> bool {
+    address.parse::<SocketAddr>().is_ok_and(|address| !address.ip().to_canonical().is_loopback())
 }
 
 #[cfg(test)]
@@ -74,7 +110,18 @@ mod tests {
     use tokio::net::TcpStream;
 
     use super::*;
-    use crate::pipe::{Origin, Pipe, Port};
+    use crate::pipe::{Origin, Pipe};
+
+    #[test]
+    fn what_is_not_loopback_is_remote_and_what_has_no_address_is_not() {
+        for remote in ["192.0.2.2:1", "0.0.0.0:1", "[2001:db8::1]:1", "[fe80::1%2]:1", "[::ffff:192.0.2.2]:1"]
+        {
+            assert!(is_remote(remote), "{remote}");
+        }
+        for local in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "/tmp/socket", ""] {
+            assert!(!is_remote(local), "{local}");
+        }
+    }
 
     /// Ten thousand idle connections cost ten thousand times these, and what the system and tokio keep of them.
     #[test]

@@ -96,8 +96,12 @@ impl<D: Dial> Session<'_, D> {
         let address = D::address(io);
         let endpoint = self.origin.endpoint.clone();
         // In a box of its own, which is gone when the connection is up.
-        let shaken =
-            Box::pin(self.unless_over(shake(io, &self.settings, &endpoint, address.as_ref()))).await?;
+        let shaken = match self.settings.check_plaintext(self.port, &endpoint, address.as_ref()) {
+            Ok(()) => {
+                Box::pin(self.unless_over(shake(io, &self.settings, &endpoint, address.as_ref()))).await?
+            }
+            Err(cause) => Err(cause),
+        };
         let (wire, remote) = match shaken {
             Ok(ready) => ready,
             Err(cause) => {

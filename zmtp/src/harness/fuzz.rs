@@ -4,7 +4,14 @@
 use bytes::{Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
 
+#[cfg(feature = "curve")]
+use super::fuzz_curve::curve;
+use super::fuzz_handshakes::{handshake, plain};
+use super::fuzz_operations::operations;
 use super::fuzz_patterns::patterns;
+use super::fuzz_texts::endpoint;
+#[cfg(feature = "curve")]
+use super::fuzz_texts::z85;
 use super::fuzz_topics::{subscriptions, trie};
 use crate::message::Message;
 use crate::wire::{
@@ -16,15 +23,22 @@ use crate::wire::{
 pub type Target = fn(&[u8]);
 
 /// The targets by name.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: &[(&str, Target)] = &[
     ("greeting", greeting),
     ("frame", frame),
     ("command", command),
     ("handshake", handshake),
+    ("plain", plain),
+    #[cfg(feature = "curve")]
+    ("curve", curve),
     ("connection", connection),
     ("trie", trie),
     ("subscriptions", subscriptions),
     ("patterns", patterns),
+    ("operations", operations),
+    ("endpoint", endpoint),
+    #[cfg(feature = "curve")]
+    ("z85", z85),
 ];
 
 /// A greeting is read the same however it is cut, and an incomplete one is never refused later than a complete one.
@@ -74,37 +88,6 @@ pub fn command(data: &[u8]) {
     assert_eq!(Command::decode(Bytes::copy_from_slice(&wire[size..])), Ok(command));
 }
 
-/// No bytes reach READY but those of a NULL greeting and a READY of a type that goes with ours; and the answer does
-/// not depend on how they were cut.
-pub fn handshake(data: &[u8]) {
-    let (ours, data) = match data.split_first() {
-        Some((first, rest)) => (SocketType::ALL[usize::from(*first) % SocketType::ALL.len()], rest),
-        None => return,
-    };
-    let outcome = |step: usize| {
-        let mut connection = Connection::new(Config::new(ours));
-        let mut ready = None;
-        for bytes in data.chunks(step) {
-            connection.receive(bytes);
-            match connection.poll_event(0) {
-                Ok(Some(Event::Ready(remote))) => ready = Some(remote),
-                Ok(_) => {}
-                Err(error) => return (ready, Some(error), connection.transmit()),
-            }
-        }
-        (ready, None, connection.transmit())
-    };
-    let whole = outcome(data.len().max(1));
-    let single = outcome(1);
-    assert_eq!(whole.0, single.0);
-    assert_eq!(whole.2, single.2);
-    if let Some(remote) = &whole.0 {
-        assert_eq!(data[12..32], *b"NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
-        assert!(remote.socket_type.is_none_or(|theirs| ours.goes_with(theirs)));
-        assert!(remote.identity.len() <= 255 && remote.identity.first() != Some(&0));
-    }
-}
-
 /// Traffic gives the same messages however it is cut and however much room there is, within the limits.
 pub fn connection(data: &[u8]) {
     let Some((seed, data)) = data.split_first() else { return };
@@ -150,7 +133,7 @@ pub fn connection(data: &[u8]) {
     assert_eq!(replayed, whole.0);
 }
 
-fn ready_connection(limits: Limits) -> Connection {
+pub(super) fn ready_connection(limits: Limits) -> Connection {
     let mut config = Config::new(SocketType::Pull);
     config.limits = limits;
     let mut connection = Connection::new(config);

@@ -2,8 +2,16 @@
 
 #[cfg(feature = "tokio")]
 mod fuzz;
+#[cfg(all(feature = "tokio", feature = "curve"))]
+mod fuzz_curve;
+#[cfg(feature = "tokio")]
+mod fuzz_handshakes;
+#[cfg(feature = "tokio")]
+mod fuzz_operations;
 #[cfg(feature = "tokio")]
 mod fuzz_patterns;
+#[cfg(feature = "tokio")]
+mod fuzz_texts;
 #[cfg(feature = "tokio")]
 mod fuzz_topics;
 #[cfg(feature = "tokio")]
@@ -13,9 +21,19 @@ mod model;
 mod paths;
 
 #[cfg(feature = "tokio")]
-pub use fuzz::{TARGETS, Target, command, connection, frame, greeting, handshake};
+pub use fuzz::{TARGETS, Target, command, connection, frame, greeting};
+#[cfg(all(feature = "tokio", feature = "curve"))]
+pub use fuzz_curve::curve;
+#[cfg(feature = "tokio")]
+pub use fuzz_handshakes::{handshake, plain};
+#[cfg(feature = "tokio")]
+pub use fuzz_operations::operations;
 #[cfg(feature = "tokio")]
 pub use fuzz_patterns::patterns;
+#[cfg(feature = "tokio")]
+pub use fuzz_texts::endpoint;
+#[cfg(all(feature = "tokio", feature = "curve"))]
+pub use fuzz_texts::z85;
 #[cfg(feature = "tokio")]
 pub use fuzz_topics::{subscriptions, trie};
 #[cfg(feature = "tokio")]

@@ -30,7 +30,7 @@ impl Event {
                 (Cause::Wire(_) | Cause::Refused(_), None) => DISCONNECTED,
                 _ => 0x0800,
             },
-            Self::Discarded { .. } => return None,
+            Self::PlaintextRemote { .. } | Self::Discarded { .. } => return None,
         })
     }
 }

@@ -77,6 +77,15 @@ pub enum Event {
         /// What the system said, when dialling failed.
         error: Option<Shared<io::Error>>,
     },
+    /// PLAIN is spoken with another host over `tcp://`, and everybody on the way can read the password and all
+    /// messages. Told once for each endpoint; [`deny_plaintext_remote`](crate::Builder::deny_plaintext_remote) refuses
+    /// such peers.
+    PlaintextRemote {
+        /// Ours, or the one that was dialled.
+        endpoint: Endpoint,
+        /// The peer's.
+        address: String,
+    },
     /// Both sides are ready; messages may flow.
     HandshakeSucceeded {
         /// Ours, or the one that was dialled.
@@ -134,6 +143,7 @@ impl Event {
             Self::Connected { .. } => "connected",
             Self::ConnectFailed { .. } => "connect-failed",
             Self::ConnectRetried { .. } => "connect-retried",
+            Self::PlaintextRemote { .. } => "plaintext-remote",
             Self::HandshakeSucceeded { .. } => "handshake-succeeded",
             Self::HandshakeFailed { .. } => "handshake-failed",
             Self::Disconnected { .. } => "disconnected",
@@ -153,6 +163,7 @@ impl Event {
             | Self::Connected { endpoint }
             | Self::ConnectFailed { endpoint, .. }
             | Self::ConnectRetried { endpoint, .. }
+            | Self::PlaintextRemote { endpoint, .. }
             | Self::HandshakeSucceeded { endpoint, .. }
             | Self::HandshakeFailed { endpoint, .. }
             | Self::Disconnected { endpoint, .. }
@@ -174,6 +185,9 @@ impl fmt::Display for Event {
             Self::ConnectRetried { after, error, .. } => {
                 write!(f, " in {} ms", after.as_millis())?;
                 error.as_ref().map_or(Ok(()), |error| write!(f, ": {error}"))
+            }
+            Self::PlaintextRemote { address, .. } => {
+                write!(f, " with {address}: everybody on the way can read the password; use CURVE")
             }
             Self::HandshakeSucceeded { peer, .. } => {
                 if let Some(socket_type) = peer.socket_type {
@@ -219,6 +233,10 @@ pub enum Cause {
     /// The handshake took longer than it may.
     #[error("the handshake was not finished within {} ms", .0.as_millis())]
     HandshakeTimeout(Duration),
+    /// The peer is on another host, the mechanism is PLAIN, and
+    /// [`deny_plaintext_remote`](crate::Builder::deny_plaintext_remote) is set. No password was said or heard.
+    #[error("PLAIN with another host is denied: everybody on the way could read the password; use CURVE")]
+    PlaintextRemote,
     /// The socket had no place for the peer.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -244,7 +262,11 @@ impl Cause {
 
     /// Whether dialling again cannot help.
     pub fn is_final(&self) -> bool {
-        matches!(self, Self::Wire(error) if error.is_final())
+        match self {
+            Self::Wire(error) => error.is_final(),
+            Self::PlaintextRemote => true,
+            _ => false,
+        }
     }
 }
 

@@ -133,6 +133,15 @@ impl<P: Pattern> Builder<P> {
         self
     }
 
+    /// Refuses to speak PLAIN with another host over `tcp://`, where everybody on the way can read the password. Off
+    /// unless set: then [`Event::PlaintextRemote`](crate::Event::PlaintextRemote) says so once for each endpoint. What
+    /// comes through [`attach`](Socket::attach) counts as protected.
+    #[must_use]
+    pub fn deny_plaintext_remote(mut self, on: bool) -> Self {
+        self.options.denies_plaintext_remote = on;
+        self
+    }
+
     /// The socket. Nothing happens yet: no task, no port.
     pub fn build(self) -> Socket<P> {
         Socket::from_options(self.options, &self.own)
@@ -262,6 +271,7 @@ pub(crate) struct Options {
     pub(crate) budget: Budget,
     pub(crate) least_ttl: Duration,
     pub(crate) security: Security,
+    pub(crate) denies_plaintext_remote: bool,
 }
 
 impl Default for Options {
@@ -285,6 +295,7 @@ impl Default for Options {
             budget: Budget::default(),
             least_ttl: Duration::from_millis(100),
             security: Security::default(),
+            denies_plaintext_remote: false,
         }
     }
 }

@@ -208,3 +208,68 @@ fn without_room_nothing_is_taken() {
     assert!(matches!(connection.poll_event(0), Ok(None)));
     assert!(matches!(connection.poll_event(1), Ok(Some(Event::Messages(_)))));
 }
+
+/// What let strangers past CURVE and PLAIN in libzmq once (CVE-2014-7202): the mechanism is ours to say, whatever a peer
+/// calls its own, and whatever comes behind.
+#[test]
+fn no_bytes_reach_ready_under_another_mechanism_than_the_configured_one() {
+    let mechanisms = mechanisms();
+    for (ours, theirs) in mechanisms.iter().flat_map(|one| mechanisms.iter().map(move |other| (one, other))) {
+        let is_null = ours.name() == "NULL";
+        let fit = ours.name() == theirs.name() && (is_null || ours.is_server() != theirs.is_server());
+        for seed in 0..5 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let config = |socket_type, mechanism: &Mechanism| Config {
+                mechanism: mechanism.clone(),
+                ..Config::new(socket_type)
+            };
+            let mut ends = [(SocketType::Pull, ours), (SocketType::Push, theirs)]
+                .map(|(socket_type, mechanism)| Connection::new(config(socket_type, mechanism)));
+            let mut ready = [false; 2];
+            for (round, from) in (0..6).flat_map(|round| [(round, 0), (round, 1)]) {
+                let mut said = ends[from].transmit().unwrap_or_default();
+                if round == 0 {
+                    // It calls itself what the other one wants to hear, and never a server.
+                    let wanted = Greeting::new([theirs, ours][from]).encode();
+                    said[12..32].copy_from_slice(&wanted[12..32]);
+                    said[32] = 0;
+                }
+                if seed > 0 && round > 0 && !said.is_empty() && random.bool() {
+                    let at = random.usize(..said.len());
+                    said[at] ^= 1 << random.u8(..8);
+                }
+                let to = &mut ends[1 - from];
+                to.receive(&said);
+                loop {
+                    match to.poll_event(1) {
+                        Ok(Some(Event::Asked(_))) => to.decide(Ok(crate::security::User::default())),
+                        Ok(Some(Event::Ready(_))) => ready[1 - from] = true,
+                        Ok(Some(event)) => panic!("{event:?} out of nothing"),
+                        Ok(None) | Err(_) => break,
+                    }
+                }
+            }
+            let said = format!("{} and {}, seed {seed}", ours.name(), theirs.name());
+            assert!(fit || ready == [false; 2], "{said}: {ready:?}");
+            assert!(!fit || seed > 0 || ready == [true; 2], "{said}: {ready:?}");
+        }
+    }
+}
+
+/// Each in each role.
+fn mechanisms() -> Vec<Mechanism> {
+    #[cfg(feature = "curve")]
+    let keys = || std::sync::Arc::new(crate::curve::KeyPair::generate().unwrap());
+    #[cfg(feature = "curve")]
+    let server = keys();
+    vec![
+        Mechanism::Null,
+        Mechanism::NullAsking,
+        Mechanism::PlainClient { username: "name".into(), password: Password::new("secret") },
+        Mechanism::PlainServer,
+        #[cfg(feature = "curve")]
+        Mechanism::CurveClient { keys: keys(), server: server.public() },
+        #[cfg(feature = "curve")]
+        Mechanism::CurveServer { keys: server },
+    ]
+}

@@ -74,6 +74,12 @@ impl Mechanism {
         }
     }
 
+    /// Whether names and passwords are said so that everybody on the way can read them.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self, Self::PlainClient { .. } | Self::PlainServer)
+    }
+
     /// Whether we are the server. NULL has none.
     pub fn is_server(&self) -> bool {
         match self {

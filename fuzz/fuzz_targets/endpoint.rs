@@ -1,0 +1,4 @@
+//! See `zmtp::harness::endpoint` for what must hold.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| zmtp::harness::endpoint(data));
