@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use zmtp::wire::{Config, Connection, Event, Header, SocketType};
 use zmtp_benches::{Arguments, DATA, Meter, Shares, Stdin, check, raise_descriptors};
 
@@ -74,6 +74,8 @@ async fn pushers(arguments: &Arguments, stdin: Stdin) {
                 if client.io.write_all(&batch).await.is_err() {
                     return;
                 }
+                // Else one of them would fill its connection before the next has a turn.
+                yield_now().await;
             }
         });
     }

@@ -46,6 +46,7 @@ impl Handshake {
     }
 
     /// Takes what it can from the front of `input`, answers into `out`, and tells when it is somebody else's turn.
+    #[inline(never)]
     pub(crate) fn handle_input(
         &mut self,
         config: &Config,

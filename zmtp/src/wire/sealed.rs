@@ -39,6 +39,7 @@ impl Sealed {
     }
 
     /// Opens what is whole, and appends the frames that were in it to `opened`.
+    #[inline(never)]
     pub(super) fn open(&mut self, opened: &mut Buffer) {
         if self.wrong.is_none() && !self.incoming.octets().is_empty() {
             self.wrong = self.open_all(opened).err();

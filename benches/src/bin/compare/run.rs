@@ -139,7 +139,8 @@ impl Cell {
             "idle-first" => return Ok(FIRST_MESSAGES),
             _ => {}
         }
-        let clients = if self.workload.name == "dealer" { self.workload.peers as u64 } else { 1 };
+        let has_clients = matches!(self.workload.name, "dealer" | "fan-in");
+        let clients = if has_clients { self.workload.peers as u64 } else { 1 };
         let mut count = (4_000_000 / self.workload.size as u64).clamp(50, 10_000).max(50 * clients);
         if copies > 8 {
             count /= copies as u64;
@@ -153,7 +154,9 @@ impl Cell {
             }
             count = wanted.min(count * 20);
         }
-        Ok(count.max(50 * clients))
+        // A share is worth comparing when each has had many turns.
+        let least = if self.workload.name == "fan-in" { 5000 } else { 50 };
+        Ok(count.max(least * clients))
     }
 
     fn run(&self, contender: &Contender, count: u64, limit: Duration) -> Result<Figures, String> {
