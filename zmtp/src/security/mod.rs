@@ -53,7 +53,8 @@ pub enum Security {
     NullAsking(Authenticator),
     /// Names and passwords, which everybody on the way can read (RFC 24).
     Plain(Plain),
-    /// Keys. Nobody on the way can read or change anything (RFC 25, 26).
+    /// Keys. Nobody on the way can read or forge anything (RFC 25, 26). Who can cut the stream can leave messages out
+    /// unnoticed: counters may leap, as with libzmq.
     #[cfg(feature = "curve")]
     Curve(Curve),
 }
