@@ -380,6 +380,8 @@ async fn hostile_63_an_authenticator_that_panics_waits_or_babbles_denies_and_dis
             let hello = plain_hello(name, "").split_off(64);
             expect_end(arena, hello, &failed, Error::Refused(Denial::Failed)).await;
         }
+        // The process keeps the debug information that it has read for the panic's backtrace.
+        arena.forgive_memory();
         // Told to come later: without a word.
         let later = plain_hello("later", "").split_off(64);
         expect_end(arena, later, b"", Error::Refused(Denial::ForNow)).await;
