@@ -22,7 +22,7 @@ pub use pair::Pair;
 pub use publish::Pub;
 pub use pull::Pull;
 pub use push::Push;
-#[cfg(feature = "harness")]
+#[cfg(all(feature = "harness", feature = "tokio"))]
 pub(crate) use rep::MAX_HOPS;
 pub use rep::Rep;
 pub use req::Req;

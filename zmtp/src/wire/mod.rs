@@ -59,7 +59,7 @@ pub use connection::{Config, Connection, Event, Limits, Remote};
 pub use error::{Denied, Error, Incompatible, Malformed, Misbehaved};
 pub use frame::Header;
 pub use greeting::{Greeting, Version};
-#[cfg(feature = "harness")]
+#[cfg(all(feature = "harness", feature = "tokio"))]
 pub(crate) use handshake::MAX_COMMAND as MAX_HANDSHAKE_COMMAND;
 pub use mechanism::{Credentials, Denial, Mechanism, Password};
 pub use metadata::Metadata;
