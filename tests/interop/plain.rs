@@ -102,7 +102,7 @@ async fn case_145_libzmq_without_a_handler_closes_and_we_come_back() {
     assert!(retry.await);
 }
 
-/// R24-HELLO: two fields, each with its length, to the last octet.
+/// R24-GRAM-02: two fields, each with its length, to the last octet.
 #[tokio::test]
 async fn case_146_a_hello_that_is_cut_or_goes_on_is_refused_and_the_longest_is_heard() {
     let (zmq, mut asked) = Zmq::guarded(SocketType::Pull, answer("200", ""));

@@ -89,7 +89,7 @@
 // Without a runtime there are no engines, and what only they call is idle.
 #![cfg_attr(not(feature = "tokio"), allow(dead_code))]
 
-#[cfg(all(doctest, feature = "tokio"))]
+#[cfg(all(doctest, feature = "curve", feature = "tokio"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;
 

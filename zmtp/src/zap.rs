@@ -13,7 +13,7 @@ use crate::socket::ReqSocket;
 use crate::wire::{Credentials, Denial, Metadata};
 
 impl Authenticator {
-    /// Asks a ZAP handler: a REP or ROUTER of this process that is bound to `inproc://zeromq.zap.01` (R27-HANDLER), for
+    /// Asks a ZAP handler: a REP or ROUTER of this process that is bound to `inproc://zeromq.zap.01` (R27-ARCH-04), for
     /// instance one that was written for libzmq. `domain` is passed on, and tells a handler which socket it decides for.
     ///
     /// Status 200 lets the peer in, as the user that the handler names. An answer that does not follow the RFC closes the

@@ -24,7 +24,11 @@ impl KeyPair {
         let line = format!("public {}\n", self.public());
         let both = Zeroizing::new(format!("{line}secret {}\n", *self.secret().to_z85()));
         create(&secret, &both, true).map_err(|source| KeyFileError::io(&secret, source))?;
-        create(&public, &line, false).map_err(|source| KeyFileError::io(&public, source))?;
+        if let Err(source) = create(&public, &line, false) {
+            // Both or none.
+            let _ = fs::remove_file(&secret);
+            return Err(KeyFileError::io(&public, source));
+        }
         Ok([public, secret])
     }
 
@@ -80,8 +84,9 @@ fn create(path: &Path, text: &str, is_secret: bool) -> io::Result<()> {
     #[cfg(not(unix))]
     let _ = is_secret;
     let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    // Half a key is none.
+    written.inspect_err(|_| drop(fs::remove_file(path)))
 }
 
 /// A file of keys that cannot be used.
@@ -148,6 +153,11 @@ mod tests {
         assert_eq!(PublicKey::read(&public).unwrap(), keys.public());
         assert_eq!(PublicKey::read(&secret).unwrap(), keys.public());
         assert!(matches!(keys.write(folder.path().join("server")), Err(KeyFileError::Io { .. })));
+        assert_eq!(KeyPair::read(&secret).unwrap().public(), keys.public());
+
+        fs::write(folder.path().join("other.pub"), "there already").unwrap();
+        assert!(keys.write(folder.path().join("other")).is_err());
+        assert!(!folder.path().join("other.key").exists());
 
         fs::set_permissions(&secret, fs::Permissions::from_mode(0o640)).unwrap();
         let said = KeyPair::read(&secret).unwrap_err().to_string();

@@ -58,8 +58,9 @@ impl Authenticator {
                     return Decision::DENY;
                 };
                 let Ok(users) = files.current().await else { return Decision::Deny(Denial::Failed) };
-                let Ok(_turn) = AT_ONCE.acquire().await else { return Decision::Deny(Denial::Failed) };
-                let checked = spawn_blocking(move || users.check(&username, &password)).await;
+                let Ok(turn) = AT_ONCE.acquire().await else { return Decision::Deny(Denial::Failed) };
+                // It is at work, and has its turn, also when nobody waits for it any more.
+                let checked = spawn_blocking(move || (users.check(&username, &password), turn).0).await;
                 match checked {
                     Ok(Some(name)) => Decision::accept(name),
                     Ok(None) => Decision::DENY,

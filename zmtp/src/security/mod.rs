@@ -73,7 +73,7 @@ impl Plain {
     /// Shows this name and this password to peers, which have to be servers.
     ///
     /// # Errors
-    /// [`TooLong`]: each may have 255 octets (R24-HELLO-02).
+    /// [`TooLong`]: each may have 255 octets (R24-GRAM-02).
     pub fn client(username: impl AsRef<[u8]>, password: impl AsRef<[u8]>) -> Result<Self, TooLong> {
         let (username, password) = (username.as_ref(), password.as_ref());
         if username.len() > 255 || password.len() > 255 {

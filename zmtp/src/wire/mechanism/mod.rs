@@ -134,7 +134,7 @@ pub enum Credentials {
     },
 }
 
-/// Why a peer is not let in: the status codes of RFC 27 (R27-STATUS).
+/// Why a peer is not let in: the status codes of RFC 27 (R27-FIELD-07).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denial {
     /// 300: not now. The connection is closed without a word, and the peer tries again.
@@ -258,7 +258,7 @@ impl Shaking {
         out: &mut Vec<u8>,
     ) -> Result<Step, Error> {
         if let Err(denial) = decision {
-            // R27-STATUS: 300 is told to nobody.
+            // R27-FIELD-07: 300 is told to nobody.
             if denial != Denial::ForNow {
                 Command::Error(Bytes::from_static(denial.code().as_bytes())).encode(out);
             }

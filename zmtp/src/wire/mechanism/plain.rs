@@ -12,7 +12,7 @@ use crate::wire::connection::Config;
 use crate::wire::error::{Denied, Error, Malformed, printable};
 use crate::wire::metadata::Metadata;
 
-/// The side that has a name and a password (R24-CLIENT).
+/// The side that has a name and a password (R24-FLOW-02).
 #[derive(Debug)]
 pub(in crate::wire) struct Client {
     is_welcome: bool,
@@ -59,7 +59,7 @@ impl Client {
     }
 }
 
-/// The side that lets in or does not (R24-SERVER).
+/// The side that lets in or does not (R24-FLOW-03, 04).
 #[derive(Debug)]
 pub(in crate::wire) struct Server {
     has_hello: bool,
