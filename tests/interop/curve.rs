@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use support::{ANY_PORT, Door, Peer, Received, Zmq, answer, event, failure, greeting, ready, until, within};
+use support::{
+    ANY_PORT, Door, Peer, Received, Zmq, answer, event, failure, failure_and_retry, greeting, ready, until,
+    within,
+};
 use zmtp::curve::{self, Client, Flags, KeyPair, OsRandom, PublicKey, SecretKey, Server, Session};
 use zmtp::wire::{Denied, Error, Incompatible};
 use zmtp::{
     Authenticator, Cause, Curve, DealerSocket, Denial, Event, Heartbeat, Message, PairSocket, Plain,
-    PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Security, SubSocket, XpubSocket,
-    XsubSocket,
+    PubSocket, PullSocket, PushSocket, Receives, RepSocket, ReqSocket, RouterSocket, Security, Sends, Socket,
+    SubSocket, XpubSocket, XsubSocket,
 };
 use zmtp_libzmq::{Event as Theirs, Opt, SocketType};
 
@@ -62,44 +65,29 @@ macro_rules! both_ways {
     }};
 }
 
-/// Everything that one side sends arrives at the other.
-macro_rules! talk {
-    ($name:ident, $kind:ty, sends) => {
-        async fn $name(ours: &mut $kind, zmq: &Zmq) {
-            for parcel in parcels() {
-                let frames: Vec<_> = parcel.frames().map(|frame| frame.to_vec()).collect();
-                within(60, ours.send(parcel)).await.unwrap();
-                assert_eq!(zmq.recv().await, frames);
-            }
-        }
-    };
-    ($name:ident, $kind:ty, receives) => {
-        async fn $name(ours: &mut $kind, zmq: &Zmq) {
-            for parcel in parcels() {
-                let frames: Vec<_> = parcel.frames().map(|frame| frame.to_vec()).collect();
-                zmq.send_frames(&frames[..]).await;
-                assert_eq!(within(60, ours.recv()).await.unwrap(), parcel);
-            }
-        }
-    };
+fn frames(message: &Message) -> Vec<Vec<u8>> {
+    message.frames().map(|frame| frame.to_vec()).collect()
 }
 
-talk!(push_to_pull, PushSocket, sends);
-talk!(pull_from_push, PullSocket, receives);
-
-async fn pair_with_pair(ours: &mut PairSocket, zmq: &Zmq) {
+async fn push_to_pull(ours: &mut PushSocket, zmq: &Zmq) {
     for parcel in parcels() {
-        let frames: Vec<_> = parcel.frames().map(|frame| frame.to_vec()).collect();
-        within(60, ours.send(parcel.clone())).await.unwrap();
+        let frames = frames(&parcel);
+        within(60, ours.send(parcel)).await.unwrap();
         assert_eq!(zmq.recv().await, frames);
-        zmq.send_frames(&frames[..]).await;
+    }
+}
+
+async fn pull_from_push(ours: &mut PullSocket, zmq: &Zmq) {
+    for parcel in parcels() {
+        zmq.send_frames(&frames(&parcel)[..]).await;
         assert_eq!(within(60, ours.recv()).await.unwrap(), parcel);
     }
 }
 
-async fn dealer_with_dealer(ours: &mut DealerSocket, zmq: &Zmq) {
+/// A parcel goes there, and one like it comes back: PAIR, DEALER, and REQ with its answer.
+async fn there_and_back<P: Sends + Receives>(ours: &mut Socket<P>, zmq: &Zmq) {
     for parcel in parcels() {
-        let frames: Vec<_> = parcel.frames().map(|frame| frame.to_vec()).collect();
+        let frames = frames(&parcel);
         within(60, ours.send(parcel.clone())).await.unwrap();
         assert_eq!(zmq.recv().await, frames);
         zmq.send_frames(&frames[..]).await;
@@ -109,7 +97,7 @@ async fn dealer_with_dealer(ours: &mut DealerSocket, zmq: &Zmq) {
 
 async fn rep_with_req(ours: &mut RepSocket, zmq: &Zmq) {
     for parcel in parcels() {
-        let frames: Vec<_> = parcel.frames().map(|frame| frame.to_vec()).collect();
+        let frames = frames(&parcel);
         zmq.send_frames(&frames[..]).await;
         let question = within(60, ours.recv()).await.unwrap();
         assert_eq!(question, parcel);
@@ -118,19 +106,9 @@ async fn rep_with_req(ours: &mut RepSocket, zmq: &Zmq) {
     }
 }
 
-async fn req_with_rep(ours: &mut ReqSocket, zmq: &Zmq) {
-    for parcel in parcels() {
-        let frames: Vec<_> = parcel.frames().map(|frame| frame.to_vec()).collect();
-        within(60, ours.send(parcel.clone())).await.unwrap();
-        assert_eq!(zmq.recv().await, frames);
-        zmq.send_frames(&frames[..]).await;
-        assert_eq!(within(60, ours.recv()).await.unwrap(), parcel);
-    }
-}
-
 async fn router_with_dealer(ours: &mut RouterSocket, zmq: &Zmq) {
     for parcel in parcels() {
-        let frames: Vec<_> = parcel.frames().map(|frame| frame.to_vec()).collect();
+        let frames = frames(&parcel);
         zmq.send_frames(&frames[..]).await;
         let question = within(60, ours.recv()).await.unwrap();
         assert_eq!(question.frames().skip(1).map(|frame| frame.to_vec()).collect::<Vec<_>>(), frames);
@@ -143,7 +121,7 @@ async fn pub_to_sub(ours: &mut PubSocket, zmq: &Zmq) {
     zmq.set_bytes(Opt::Subscribe, "").await;
     within(20, ours.wait_for_subscribers("", 1)).await;
     for parcel in parcels() {
-        let frames: Vec<_> = parcel.frames().map(|frame| frame.to_vec()).collect();
+        let frames = frames(&parcel);
         ours.send(parcel).await.unwrap();
         assert_eq!(zmq.recv().await, frames);
     }
@@ -153,7 +131,7 @@ async fn sub_from_xpub(ours: &mut SubSocket, zmq: &Zmq) {
     ours.subscribe("");
     assert_eq!(zmq.recv().await, [b"\x01"]);
     for parcel in parcels() {
-        let frames: Vec<_> = parcel.frames().map(|frame| frame.to_vec()).collect();
+        let frames = frames(&parcel);
         zmq.send_frames(&frames[..]).await;
         assert_eq!(within(60, ours.recv()).await.unwrap(), parcel);
     }
@@ -163,7 +141,7 @@ async fn xpub_to_sub(ours: &mut XpubSocket, zmq: &Zmq) {
     zmq.set_bytes(Opt::Subscribe, "l").await;
     assert_eq!(within(20, ours.recv()).await.unwrap(), "\x01l");
     for parcel in parcels().into_iter().skip(2) {
-        let frames: Vec<_> = parcel.frames().map(|frame| frame.to_vec()).collect();
+        let frames = frames(&parcel);
         ours.send(parcel).await.unwrap();
         assert_eq!(zmq.recv().await, frames);
     }
@@ -173,7 +151,7 @@ async fn xsub_from_xpub(ours: &mut XsubSocket, zmq: &Zmq) {
     ours.subscribe("l");
     assert_eq!(zmq.recv().await, [b"\x01l"]);
     for parcel in parcels().into_iter().skip(2) {
-        let frames: Vec<_> = parcel.frames().map(|frame| frame.to_vec()).collect();
+        let frames = frames(&parcel);
         zmq.send_frames(&frames[..]).await;
         assert_eq!(within(60, ours.recv()).await.unwrap(), parcel);
     }
@@ -186,14 +164,14 @@ async fn case_148_all_pairs_of_types_talk_in_boxes_in_both_roles() {
     both_ways!(PushSocket::builder(), Pull, our_client(), as_server, push_to_pull);
     both_ways!(PullSocket::builder(), Push, our_server(), as_client, pull_from_push);
     both_ways!(PullSocket::builder(), Push, our_client(), as_server, pull_from_push);
-    both_ways!(PairSocket::builder(), Pair, our_server(), as_client, pair_with_pair);
-    both_ways!(PairSocket::builder(), Pair, our_client(), as_server, pair_with_pair);
-    both_ways!(DealerSocket::builder(), Dealer, our_server(), as_client, dealer_with_dealer);
-    both_ways!(DealerSocket::builder(), Dealer, our_client(), as_server, dealer_with_dealer);
+    both_ways!(PairSocket::builder(), Pair, our_server(), as_client, there_and_back);
+    both_ways!(PairSocket::builder(), Pair, our_client(), as_server, there_and_back);
+    both_ways!(DealerSocket::builder(), Dealer, our_server(), as_client, there_and_back);
+    both_ways!(DealerSocket::builder(), Dealer, our_client(), as_server, there_and_back);
     both_ways!(RepSocket::builder(), Req, our_server(), as_client, rep_with_req);
     both_ways!(RepSocket::builder(), Req, our_client(), as_server, rep_with_req);
-    both_ways!(ReqSocket::builder(), Rep, our_server(), as_client, req_with_rep);
-    both_ways!(ReqSocket::builder(), Rep, our_client(), as_server, req_with_rep);
+    both_ways!(ReqSocket::builder(), Rep, our_server(), as_client, there_and_back);
+    both_ways!(ReqSocket::builder(), Rep, our_client(), as_server, there_and_back);
     both_ways!(RouterSocket::builder(), Dealer, our_server(), as_client, router_with_dealer);
     both_ways!(RouterSocket::builder(), Dealer, our_client(), as_server, router_with_dealer);
     both_ways!(PubSocket::builder(), Sub, our_server(), as_client, pub_to_sub);
@@ -438,11 +416,7 @@ async fn case_155_a_client_whose_key_is_not_known_is_told_400_and_stops() {
     let push = PushSocket::builder().security(our_client()).build();
     let mut monitor = push.monitor();
     push.connect(&at).unwrap();
-    let (cause, retry) = event(&mut monitor, |event| match event {
-        Event::HandshakeFailed { cause, retry, .. } => Some((cause, retry)),
-        _ => None,
-    })
-    .await;
+    let (cause, retry) = failure_and_retry(&mut monitor).await;
     assert!(matches!(cause, Cause::Wire(Error::Denied(Denied { reason })) if reason == "400"));
     assert!(!retry);
     let request = within(20, asked.recv()).await.unwrap();

@@ -1,6 +1,8 @@
 //! PLAIN (RFC 24): names and passwords, with libzmq as client and as server.
 
-use support::{ANY_PORT, Peer, Zmq, answer, command, event, failure, frame, greeting, ready, within};
+use support::{
+    ANY_PORT, Peer, Zmq, answer, command, event, failure, failure_and_retry, frame, greeting, ready, within,
+};
 use zmtp::wire::{Denied, Error, Malformed, Misbehaved};
 use zmtp::{
     Authenticator, Cause, Credentials, Decision, Denial, Event, Plain, PullSocket, PushSocket, Security,
@@ -29,11 +31,7 @@ async fn case_141_our_client_understands_that_libzmq_refuses_it() {
     let push = PushSocket::builder().security(Plain::client("admin", "wrong").unwrap()).build();
     let mut monitor = push.monitor();
     push.connect(&at).unwrap();
-    let (cause, retry) = event(&mut monitor, |event| match event {
-        Event::HandshakeFailed { cause, retry, .. } => Some((cause, retry)),
-        _ => None,
-    })
-    .await;
+    let (cause, retry) = failure_and_retry(&mut monitor).await;
     assert!(matches!(cause, Cause::Wire(Error::Denied(Denied { reason })) if reason == "400"));
     assert!(!retry, "these credentials are refused for good");
 }

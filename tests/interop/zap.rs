@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use support::{ANY_PORT, Asked, Zmq, answer, event, failure, within};
+use support::{ANY_PORT, Asked, Zmq, answer, failure, failure_and_retry, within};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::JoinHandle;
 use zmtp::wire::{Denied, Error};
 use zmtp::{
-    Authenticator, Cause, Denial, Event, Message, Plain, PullSocket, PushSocket, RepSocket, RouterSocket,
-    Security,
+    Authenticator, Cause, Denial, Message, Plain, PullSocket, PushSocket, RepSocket, RouterSocket, Security,
 };
 use zmtp_libzmq::{Event as Theirs, Opt, SocketType};
 
@@ -45,11 +44,7 @@ async fn case_159_odd_answers_of_a_handler_close_and_300_400_and_500_are_told_as
         let push = PushSocket::builder().security(Plain::client("joe", "x").unwrap()).build();
         let mut monitor = push.monitor();
         push.connect(&at).unwrap();
-        let (cause, retry) = event(&mut monitor, |event| match event {
-            Event::HandshakeFailed { cause, retry, .. } => Some((cause, retry)),
-            _ => None,
-        })
-        .await;
+        let (cause, retry) = failure_and_retry(&mut monitor).await;
         match said {
             Some(said) => {
                 assert!(matches!(cause, Cause::Wire(Error::Denied(Denied { reason })) if reason == said));

@@ -24,7 +24,7 @@ pub use relay::Relay;
 pub use script::{
     Greeting, Ready, cancel, claim, command, frame, greeting, more, ping, ready, session, subscribe,
 };
-pub use watch::{event, failure};
+pub use watch::{event, failure, failure_and_retry};
 pub use zap::{Asked, answer};
 pub use zmq::{Watched, Zmq};
 

@@ -16,11 +16,18 @@ pub fn event<T>(monitor: &mut Monitor, pick: impl Fn(Event) -> Option<T>) -> imp
     })
 }
 
+/// Why the next handshake that fails does, and whether there will be another try.
+#[track_caller]
+pub fn failure_and_retry(monitor: &mut Monitor) -> impl Future<Output = (Cause, bool)> {
+    event(monitor, |event| match event {
+        Event::HandshakeFailed { cause, retry, .. } => Some((cause, retry)),
+        _ => None,
+    })
+}
+
 /// Why the next handshake that fails does.
 #[track_caller]
 pub fn failure(monitor: &mut Monitor) -> impl Future<Output = Cause> {
-    event(monitor, |event| match event {
-        Event::HandshakeFailed { cause, .. } => Some(cause),
-        _ => None,
-    })
+    let failed = failure_and_retry(monitor);
+    async move { failed.await.0 }
 }
