@@ -6,3 +6,11 @@ pub const CLIENT: (&str, &str) =
 /// The server's.
 pub const SERVER: (&str, &str) =
     ("rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7", "JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6");
+
+/// A key's octets.
+///
+/// # Panics
+/// If it is no key.
+pub fn octets(key: &str) -> [u8; 32] {
+    *key.parse::<zmtp::curve::PublicKey>().expect("a key").as_bytes()
+}

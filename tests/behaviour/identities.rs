@@ -1,9 +1,11 @@
 //! What a ROUTER calls its peers, what happens when two have one name, and how it hears of their coming and going.
 
-use support::{Door, Peer, frame, greeting, id, meet, more, ready, session, settle, within};
+use support::{
+    Door, Peer, command, failure, frame, greeting, id, meet, more, ready, session, settle, within,
+};
 use zmtp::{
-    ConnectError, DealerSocket, Message, Notify, RecvError, RouterEvent, RouterSocket, RoutingId,
-    SendErrorKind,
+    Authenticator, Cause, ConnectError, DealerSocket, Message, Notify, Plain, RecvError, Refusal,
+    RouterEvent, RouterSocket, RoutingId, SendErrorKind,
 };
 
 /// R28-ROUTER-09: a name for each, made here when the peer has none. Five octets: `00` and a counter.
@@ -115,6 +117,41 @@ async fn case_076_with_handover_the_second_takes_the_name() {
     second.send(frame("from the second")).await;
     assert_eq!(within(20, router.recv_from()).await.unwrap(), (id("X"), "from the first".into()));
     assert_eq!(within(20, router.recv_from()).await.unwrap(), (id("X"), "from the second".into()));
+    router.send_to(&id("X"), "to the second").unwrap();
+    second.expect(frame("to the second")).await;
+    assert_eq!(router.peer_count(), 1);
+}
+
+/// `handover` compares users: where the authenticator has named them, only the same one takes the name.
+#[tokio::test(start_paused = true)]
+async fn with_handover_only_the_same_user_takes_the_name() {
+    let security = Plain::server(Authenticator::anybody());
+    let mut router = RouterSocket::builder().handover(true).security(security).build();
+    let mut monitor = router.monitor();
+    let come = async |user: &str, router: &RouterSocket| {
+        let mut peer = Peer::attached(router);
+        let named = Vec::from(ready("DEALER").property("Identity", "X")).split_off(8);
+        let hello = [&[user.len() as u8], user.as_bytes(), b"\x00"].concat();
+        peer.send([greeting().mechanism("PLAIN").into(), command("HELLO", hello)].concat()).await;
+        peer.read(64).await;
+        peer.expect(command("WELCOME", "")).await;
+        peer.send(command("INITIATE", named)).await;
+        peer.frame().await;
+        peer
+    };
+    let mut first = come("alice", &router).await;
+
+    let mut stranger = come("bob", &router).await;
+    stranger.expect_close().await;
+    let cause = failure(&mut monitor).await;
+    assert!(matches!(cause, Cause::Refused(Refusal::RoutingIdOfAnotherUser)), "{cause}");
+    first.send(frame("still alice")).await;
+    assert_eq!(within(20, router.recv_from()).await.unwrap(), (id("X"), "still alice".into()));
+
+    let mut second = come("alice", &router).await;
+    first.expect_close().await;
+    second.send(frame("alice again")).await;
+    assert_eq!(within(20, router.recv_from()).await.unwrap(), (id("X"), "alice again".into()));
     router.send_to(&id("X"), "to the second").unwrap();
     second.expect(frame("to the second")).await;
     assert_eq!(router.peer_count(), 1);

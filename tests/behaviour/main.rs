@@ -4,6 +4,7 @@
 //! Where time matters the clock is paused and the peers are streams in memory: time passes when nothing else is left
 //! to happen. The clauses of RFC 28 to 31 that a test shows stand at its head.
 
+mod authenticating;
 mod cancelling;
 mod closing;
 mod combining;

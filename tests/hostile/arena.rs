@@ -29,11 +29,14 @@ pub(crate) struct Settings {
     pub(crate) budget: Budget,
     pub(crate) heartbeat: Option<Heartbeat>,
     pub(crate) least_ttl: Duration,
+    pub(crate) stall_timeout: Option<Duration>,
     pub(crate) send_hwm: usize,
     pub(crate) recv_hwm: usize,
     pub(crate) recv_hwm_bytes: usize,
     /// Whether an XPUB receives what peers send to it, from the beginning.
     pub(crate) reads: bool,
+    /// Whether a ROUTER gives a routing id to who comes with it later.
+    pub(crate) handover: bool,
     /// How much longer the messages of a PUB or XPUB are than they have to be.
     pub(crate) padding: usize,
     pub(crate) guard: Guard,
@@ -49,10 +52,12 @@ pub(crate) const DEFAULTS: Settings = Settings {
     budget: Budget { commands: 10_000, subscriptions: 200_000, unwanted: 10_000 },
     heartbeat: None,
     least_ttl: Duration::from_millis(100),
+    stall_timeout: None,
     send_hwm: 1000,
     recv_hwm: 1000,
     recv_hwm_bytes: 64 << 20,
     reads: true,
+    handover: false,
     padding: 0,
     guard: Guard::Null,
 };
@@ -177,10 +182,10 @@ impl Arena {
                 drop(theirs.call(keep_asking(&stop, &served)));
             }
             Kind::Router => {
-                let router = settings.apply(RouterSocket::builder()).build();
+                let router = settings.apply(RouterSocket::builder().handover(settings.handover)).build();
                 monitor = router.monitor();
                 at = router.bind(ANY_PORT).await.unwrap().to_string();
-                theirs = Zmq::new(SocketType::Req);
+                theirs = settings.guard.client(SocketType::Req).await;
                 theirs.set_bytes(Opt::RoutingId, "good").await;
                 theirs.connect(&at).await;
                 within(20, router.wait_for_peers(1)).await;
@@ -362,6 +367,10 @@ impl Settings {
             .recv_hwm_bytes(self.recv_hwm_bytes)
             .security(self.guard.security())
             .linger(Duration::ZERO);
+        let builder = match self.stall_timeout {
+            Some(timeout) => builder.stall_timeout(timeout),
+            None => builder,
+        };
         match self.heartbeat {
             Some(heartbeat) => builder.heartbeat(heartbeat),
             None => builder,

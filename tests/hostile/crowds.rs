@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use support::{Peer, claim, greeting, more, ready, until};
 use tokio::task::yield_now;
+use tokio::time::{Instant, sleep_until};
 use zmtp::{Cause, Refusal};
 
 use crate::arena::{Arena, DEFAULTS, Kind, Settings, both, each};
@@ -12,12 +13,16 @@ use crate::arena::{Arena, DEFAULTS, Kind, Settings, both, each};
 const SHARE: usize = 128;
 
 #[tokio::test]
-async fn hostile_05_ten_thousand_handshakes_of_one_host_get_an_eighth_of_the_places() {
-    each(&[Kind::Pull, Kind::Rep], DEFAULTS, async |arena| {
+async fn hostile_05_ten_thousand_handshakes_of_one_host_that_lasts_get_an_eighth_of_the_places() {
+    let settings = Settings { handshake_timeout: Duration::from_secs(600), ..DEFAULTS };
+    each(&[Kind::Pull, Kind::Rep], settings, async |arena| {
         let mut mute = Vec::new();
+        let start = Instant::now();
         for _ in 0..SHARE {
             mute.push(greeted(arena.attacker().await).await);
         }
+        // They are no longer young.
+        sleep_until(start + Duration::from_secs(2)).await;
         for _ in SHARE..10_000 {
             arena.attacker().await.expect_close().await;
             assert!(matches!(arena.handshake_failed().await, Cause::Refused(Refusal::AddressCrowded)));
@@ -87,6 +92,22 @@ async fn hostile_54_five_thousand_resets_at_any_moment_leave_the_listener_as_it_
         arena.expect_service().await;
         // Whoever means well is let in as before.
         arena.attacker_within().await;
+    })
+    .await;
+}
+
+/// However fast one host is.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn hostile_05_one_host_may_take_all_places_in_an_instant_and_others_are_let_in() {
+    both(Settings { pending_handshakes: 64, ..DEFAULTS }, async |arena| {
+        let mut crowd = Vec::new();
+        for n in 0..5000 {
+            crowd.push(arena.attacker().await);
+            if n % 500 == 0 {
+                welcome(arena, [127, 0, 0, 2]).await;
+            }
+        }
     })
     .await;
 }

@@ -1,9 +1,10 @@
 //! Rows 25, 26 and 51 to 53: peers of a REP or ROUTER that pretend to be others, never listen, or are gone.
 
-use support::{Peer, frame, greeting, more, ping, ready};
+use support::{Peer, command, frame, greeting, more, ping, ready};
 use zmtp::{Cause, Refusal};
 
 use crate::arena::{DEFAULTS, Kind, Settings, each};
+use crate::guard::{Guard, let_in_as, other_keys, plain_hello};
 
 #[tokio::test]
 async fn hostile_25_the_routing_id_of_a_live_peer_is_refused_and_that_peer_stays() {
@@ -50,6 +51,51 @@ async fn hostile_26_another_host_does_not_get_the_routing_id_of_a_live_peer_eith
         assert_eq!(arena.delivered().await.get(2), Some(&b"hello"[..]));
     })
     .await;
+}
+
+/// Where `handover` is set, the users decide: another one is refused, by whatever mechanism it has proven who it is.
+#[tokio::test]
+async fn hostile_26_another_user_does_not_get_the_routing_id_of_a_live_peer_with_handover_either() {
+    for guard in [Guard::Plain, Guard::Curve] {
+        each(&[Kind::Router], Settings { handover: true, guard, ..DEFAULTS }, async |arena| {
+            let good = arena.peers().await[0].id;
+            for _ in 0..20 {
+                let mut thief = arena.attacker().await;
+                come_in(guard, &mut thief, "good").await;
+                let _ = thief.try_send([more(""), frame("I am good")].concat()).await;
+                assert!(thief.rest().await.is_empty());
+                let cause = arena.handshake_failed().await;
+                assert!(matches!(cause, Cause::Refused(Refusal::RoutingIdOfAnotherUser)), "{cause}");
+                assert_eq!(arena.peers().await.iter().map(|peer| peer.id).collect::<Vec<_>>(), [good]);
+            }
+            assert_eq!(arena.strange(), 0);
+
+            // The same user gets it.
+            let mut owner = arena.attacker().await;
+            come_in(guard, &mut owner, "name").await;
+            let mut heir = arena.attacker().await;
+            come_in(guard, &mut heir, "name").await;
+            owner.expect_close().await;
+            assert!(matches!(arena.disconnected().await, Cause::Closed));
+            drop(heir);
+            arena.disconnected().await;
+        })
+        .await;
+    }
+}
+
+/// Shakes hands as another user than the good peer is, and announces a routing id.
+async fn come_in(guard: Guard, peer: &mut Peer, identity: &str) {
+    let named = Vec::from(ready("DEALER").property("Identity", identity)).split_off(8);
+    if guard == Guard::Curve {
+        let_in_as(other_keys(), peer, &named).await;
+        return;
+    }
+    peer.send(plain_hello("other", "secret")).await;
+    peer.read(64).await;
+    peer.expect(command("WELCOME", "")).await;
+    peer.send(command("INITIATE", named)).await;
+    peer.frame().await;
 }
 
 #[tokio::test]

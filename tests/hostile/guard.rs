@@ -20,12 +20,22 @@ impl Guard {
         match self {
             Self::Null => Security::Null,
             Self::Plain => Plain::server(moody()).into(),
-            Self::Curve => Curve::server(server_keys(), Authenticator::keys([client_keys().public()])).into(),
+            Self::Curve => {
+                let known = [client_keys().public(), other_keys().public()];
+                Curve::server(server_keys(), Authenticator::keys(known)).into()
+            }
         }
     }
 
     /// A socket of libzmq that is let in.
     pub(crate) async fn connected(self, kind: SocketType, at: &str) -> Zmq {
+        let zmq = self.client(kind).await;
+        zmq.connect(at).await;
+        zmq
+    }
+
+    /// A socket of libzmq that will be let in.
+    pub(crate) async fn client(self, kind: SocketType) -> Zmq {
         let zmq = Zmq::new(kind);
         match self {
             Self::Null => {}
@@ -39,7 +49,6 @@ impl Guard {
                 zmq.set_bytes(Opt::CurveSecretKey, client_keys().secret().to_z85().as_bytes()).await;
             }
         }
-        zmq.connect(at).await;
         zmq
     }
 
@@ -52,12 +61,13 @@ impl Guard {
     }
 }
 
-/// Knows one user and one password, and loses its composure over some names.
+/// Knows two users and one password, and loses its composure over some names.
 fn moody() -> Authenticator {
     Authenticator::new(async |request| {
         let Credentials::Plain { username, password } = request.credentials else { return Decision::DENY };
         match (&username[..], password.reveal()) {
             (b"good", b"secret") => Decision::accept("good"),
+            (b"other", b"secret") => Decision::accept("other"),
             (b"panics", _) => panic!("the authenticator is out of order, as the test wants it"),
             (b"waits", _) => std::future::pending().await,
             (b"babbles", _) => Decision::accept("x".repeat(2000)),
@@ -76,6 +86,11 @@ pub(crate) fn server_keys() -> KeyPair {
     "JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6".parse::<SecretKey>().unwrap().into()
 }
 
+/// Of somebody else who is let in too.
+pub(crate) fn other_keys() -> KeyPair {
+    SecretKey::from_bytes([7; 32]).into()
+}
+
 /// Greeting and HELLO of PLAIN.
 pub(crate) fn plain_hello(username: impl AsRef<[u8]>, password: impl AsRef<[u8]>) -> Vec<u8> {
     let (username, password) = (username.as_ref(), password.as_ref());
@@ -85,7 +100,12 @@ pub(crate) fn plain_hello(username: impl AsRef<[u8]>, password: impl AsRef<[u8]>
 
 /// A client of CURVE that has said nothing yet, and the body of its HELLO.
 pub(crate) fn curve_client() -> (Client, Vec<u8>) {
-    Client::new(Arc::new(client_keys()), server_keys().public(), &mut OsRandom).unwrap()
+    curve_client_with(client_keys())
+}
+
+/// The same, with these keys.
+fn curve_client_with(keys: KeyPair) -> (Client, Vec<u8>) {
+    Client::new(Arc::new(keys), server_keys().public(), &mut OsRandom).unwrap()
 }
 
 /// Greeting and HELLO of CURVE.
@@ -108,11 +128,16 @@ pub(crate) fn metadata(socket_type: &str) -> Vec<u8> {
 
 /// Takes a raw client of CURVE through the handshake.
 pub(crate) async fn let_in(peer: &mut Peer, socket_type: &str) -> Session {
-    let (mut client, hello) = curve_client();
+    let_in_as(client_keys(), peer, &metadata(socket_type)).await
+}
+
+/// The same, with these keys, and what it says of itself.
+pub(crate) async fn let_in_as(keys: KeyPair, peer: &mut Peer, metadata: &[u8]) -> Session {
+    let (mut client, hello) = curve_client_with(keys);
     peer.send(curve_hello(&hello)).await;
     peer.read(64).await;
     let welcome = peer.frame().await.body;
-    let initiate = client.welcome(&welcome, &metadata(socket_type), &mut OsRandom).unwrap();
+    let initiate = client.welcome(&welcome, metadata, &mut OsRandom).unwrap();
     peer.send(curve_command(&initiate)).await;
     client.ready(&peer.frame().await.body).unwrap().1
 }

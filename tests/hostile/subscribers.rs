@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use support::{Peer, cancel, claim, frame, greeting, ping, ready, subscribe, until};
+use zmtp::Cause;
 use zmtp::wire::{Error, Misbehaved};
 
 use crate::arena::{Arena, DEFAULTS, Kind, Settings, blame, each};
@@ -113,6 +114,24 @@ async fn number(peer: &mut Peer) -> u64 {
     let frame = peer.frame().await;
     let number = frame.body.strip_prefix(b"good ").and_then(|number| number.try_into().ok());
     u64::from_le_bytes(number.unwrap_or_else(|| panic!("{frame:?}")))
+}
+
+#[tokio::test]
+async fn hostile_50_a_subscriber_that_takes_nothing_for_too_long_is_disconnected_if_so_wanted() {
+    let timeout = Duration::from_millis(300);
+    let settings = Settings { padding: 10_000, stall_timeout: Some(timeout), ..DEFAULTS };
+    each(&PUBLISHERS, settings, async |arena| {
+        let mut deaf = Peer::connect_deaf(4096, &arena.at).await;
+        deaf.shake("SUB").await;
+        deaf.send(subscribe("")).await;
+        let cause = arena.disconnected().await;
+        assert!(matches!(cause, Cause::Stalled(time) if time == timeout), "{cause}");
+        if arena.kind == Kind::Xpub {
+            assert_eq!(arena.delivered().await, "\x01");
+            assert_eq!(arena.delivered().await, "\0");
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -61,14 +61,59 @@
 //!
 //! # Features
 //!
-//! `curve` (default): the keys, the handshake and the boxes of the security mechanism CURVE, in [`curve`].
+//! `curve` (default): the keys, the handshake and the boxes of the security mechanism CURVE, in [`curve`]. Without it the
+//! crate depends on no cryptography.
 //!
 //! `tokio` (default): engines, transports, and the methods that start tasks. Without it the crate is the codec and the
 //! socket state machines, with no runtime in its dependencies.
 //!
 //! `auth` (default): authenticators that read keys and passwords from files, and know networks.
 //!
-//! `curve` (default): the security mechanism CURVE. Without it the crate depends on no cryptography.
+//! `metrics`: what sockets count, for the facade `metrics`; see below. Off unless asked for.
+//!
+//! `tracing`: spans and events for the facade `tracing`; see below. Off unless asked for.
+//!
+//! # Metrics
+//!
+//! With the feature `metrics` sockets tell the recorder that your program has installed (an exporter for Prometheus, say)
+//! what they count. Each metric has the labels `type`, the socket's type, and `socket`, the [`name`](Builder::name) that
+//! you gave it; sockets with the same two are told as one. The other labels have few values, and no peer chooses them.
+//! There is nothing by peer: [`Socket::peers`] has that.
+//!
+//! | name | what it counts | labels |
+//! |---|---|---|
+//! | `zmq_messages_sent_total`, `zmq_bytes_sent_total` | what connections have taken to write, and its octets on the wire | |
+//! | `zmq_messages_received_total`, `zmq_bytes_received_total` | what peers have sent, wanted or not | |
+//! | `zmq_messages_dropped_total` | as in [`Drops`], and what went with connections | `reason`: `no_peer`, `peer_full`, `unwanted`, `malformed`, `discarded` |
+//! | `zmq_queue_messages`, `zmq_queue_bytes` | what waits to be written or received now | `direction`: `out`, `in` |
+//! | `zmq_peers` | peers that are there, and endpoints whose peer is not | `state`: `connected`, `connecting` |
+//! | `zmq_subscriptions` | topics: of each subscriber together, or a SUB's own | |
+//! | `zmq_handshakes_total` | handshakes that ended | `result`: `succeeded`, `failed`; `mechanism`; `reason`: [`Cause::name`] |
+//! | `zmq_handshake_seconds` | how long those took that succeeded | `mechanism` |
+//! | `zmq_reconnects_total` | times that an endpoint is to be dialled again | |
+//! | `zmq_rtt_seconds` | from PING to PONG, with a [`Heartbeat`] | |
+//! | `zmq_limit_hits_total` | connections that ended or were refused at a limit | `limit`: the option's name, or `command`, `properties`, `subscriptions`, `routing_id` |
+//! | `zmq_accept_errors_total` | connections that the system or the settings did not let in | `errno` |
+//!
+//! What happens is told when it does. What is counted by messages is told once a second and when a socket is closed, and
+//! at once by `publish_metrics`; it is counted for each batch of a connection, and the recorder is not asked before it is
+//! told. `describe_metrics` tells the recorder what the names mean.
+//!
+//! # Traces
+//!
+//! With the feature `tracing` all that a [`Monitor`] would show is told as an event with the target `zmtp`, whether there is
+//! a monitor or not. Its fields are `socket_type`, `socket` (the [`name`](Builder::name)), `event` ([`Event::name`]),
+//! `endpoint` and, where there is one, `cause` ([`Cause::name`]) and `routing_id`; its message is what [`Event`] displays.
+//!
+//! | level | events |
+//! |---|---|
+//! | WARN | `bind-failed`, `accept-failed`, `plaintext-remote`, `handshake-failed`, `discarded`; `disconnected` when messages went with it, or when it was not a wish of either side |
+//! | INFO | `listening`, `closed`, `connect-failed`, `handshake-succeeded`, `disconnected` |
+//! | DEBUG | `accepted`, `connect-delayed`, `connected`, `connect-retried` |
+//!
+//! At DEBUG each connection over `tcp://`, `ipc://` or [`attach`](Socket::attach) has a span `connection` around its
+//! handshake and its traffic, with `socket_type`, `socket`, `mechanism`, `endpoint` and the address of the `peer`. Nothing
+//! is told of messages, and no keys, passwords or metadata; what a peer says is escaped.
 //!
 //! # The map
 //!
@@ -124,6 +169,8 @@ mod zap;
 pub use endpoint::{Endpoint, EndpointError, Source};
 pub use error::{BindError, ConnectError, RecvError, RequestError, SendError, SendErrorKind, Unsent};
 pub use message::{Frame, Message, NoFrames};
+#[cfg(feature = "metrics")]
+pub use monitor::meter::describe_metrics;
 pub use monitor::{Cause, Event, Flood, Monitor, Refusal};
 pub use options::{
     Budget, Builder, Heartbeat, Hwm, InvalidProperty, IpcOptions, Keepalive, Progress, Reconnect,

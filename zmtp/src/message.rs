@@ -247,6 +247,12 @@ impl From<Bytes> for Frame {
     }
 }
 
+impl From<Frame> for Bytes {
+    fn from(frame: Frame) -> Self {
+        frame.into_bytes()
+    }
+}
+
 impl From<Frame> for Message {
     fn from(frame: Frame) -> Self {
         Self::new(frame)

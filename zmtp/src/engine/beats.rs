@@ -18,6 +18,8 @@ pub(crate) struct Beats {
     /// What our PINGs ask for, in tenths of a second.
     ttl: u16,
     timer: Option<Pin<Box<Sleep>>>,
+    /// When the PING was written that no PONG has answered yet.
+    asked_at: Option<Instant>,
 }
 
 impl Beats {
@@ -28,14 +30,14 @@ impl Beats {
         }
         let every = options.every.max(SHORTEST);
         let heartbeat = Heartbeat::new(every, options.timeout, first_ping(every).map(Instant::into_std));
-        let mut beats = Self { heartbeat, ttl: options.ttl_tenths(), timer: None };
+        let mut beats = Self { heartbeat, ttl: options.ttl_tenths(), timer: None, asked_at: None };
         beats.arm();
         Some(Box::new(beats))
     }
 
     /// For a connection that sends no PINGs, and got one.
     pub(crate) fn idle() -> Box<Self> {
-        Box::new(Self { heartbeat: Heartbeat::default(), ttl: 0, timer: None })
+        Box::new(Self { heartbeat: Heartbeat::default(), ttl: 0, timer: None, asked_at: None })
     }
 
     /// What a PING of ours asks for, in tenths of a second.
@@ -57,7 +59,14 @@ impl Beats {
 
     /// The PING that [`is_due`](Self::is_due) asked for is written.
     pub(crate) fn handle_sent(&mut self, heard: u64) {
-        self.heartbeat.handle_sent(Instant::now().into_std(), heard);
+        let now = Instant::now();
+        self.heartbeat.handle_sent(now.into_std(), heard);
+        self.asked_at.get_or_insert(now);
+    }
+
+    /// A PONG has come. Says how long after the PING that is, if it answers one. One PING at most is unanswered.
+    pub(crate) fn handle_pong(&mut self) -> Option<Duration> {
+        self.asked_at.take().map(|asked| asked.elapsed())
     }
 
     /// Whether a PING is to be sent now.

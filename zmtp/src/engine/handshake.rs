@@ -3,19 +3,21 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::Settings;
 use crate::endpoint::Endpoint;
 use crate::monitor::Cause;
+use crate::pipe::{Port, Timed};
 use crate::security::{Request, ask};
 use crate::wire::{Connection, Event, Remote};
 
 /// Shakes hands with a peer at `address`, which came to or was found at `endpoint`. The deadline is absolute, whatever the
-/// peer sends meanwhile, and covers the decision whether it comes in.
+/// peer sends meanwhile, and covers the decision whether it comes in. `port` is told how long it took.
 pub(crate) async fn shake<S>(
     io: &mut S,
     settings: &Settings,
+    port: &dyn Port,
     endpoint: &Endpoint,
     address: Option<&String>,
 ) -> Result<(Connection, Remote), Cause>
@@ -23,13 +25,16 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut wire = Connection::new(settings.config.clone());
-    let limit = settings.handshake_timeout;
+    let (limit, start) = (settings.handshake_timeout, Instant::now());
     let result = match timeout(limit, converse(io, &mut wire, settings, endpoint, address)).await {
         Ok(result) => result,
         Err(_) => Err(Cause::HandshakeTimeout(limit)),
     };
     match result {
-        Ok(remote) => Ok((wire, remote)),
+        Ok(remote) => {
+            port.took(Timed::Handshake, start.elapsed());
+            Ok((wire, remote))
+        }
         Err(cause) => {
             if let Some(last_word) = wire.transmit() {
                 // Best effort: the peer may not be listening.

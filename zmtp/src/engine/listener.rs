@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{sleep, timeout};
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::lobby::{Lobby, Place};
-use super::{Settings, Traffic, shake};
+use super::{ConnectionSpan, Settings, Traffic, shake};
 use crate::endpoint::Endpoint;
 use crate::monitor::{Event, Refusal};
 use crate::peer::PeerId;
@@ -45,8 +45,9 @@ pub(crate) async fn run<A: Accept>(
                 }
                 let from = A::from(&io);
                 port.report(Event::Accepted { endpoint: endpoint.clone(), address: address.clone() });
+                let span = ConnectionSpan::of(&settings, &endpoint, Some(&address));
                 let (endpoint, address) = (endpoint.clone(), Some(address));
-                let place = match lobby.enter(from, &stop) {
+                let place = match lobby.enter(from, Instant::now(), &stop) {
                     Ok(place) => place,
                     Err(refusal) => {
                         let cause = refusal.into();
@@ -55,7 +56,8 @@ pub(crate) async fn run<A: Accept>(
                     }
                 };
                 let origin = Origin { endpoint, accepted: true };
-                tasks.spawn(serve(io, address, origin, Arc::clone(&port), Arc::clone(&settings), place));
+                let served = serve(io, address, origin, Arc::clone(&port), Arc::clone(&settings), place);
+                tasks.spawn(span.around(served));
             }
             // A peer that gave up while it waited in line is no trouble of ours.
             Err(error) if is_about_one_peer(&error) => {}
@@ -106,7 +108,7 @@ where
 {
     let shaken = async {
         settings.check_plaintext(port, &origin.endpoint, address.as_ref())?;
-        shake(io, settings, &origin.endpoint, address.as_ref()).await
+        shake(io, settings, port, &origin.endpoint, address.as_ref()).await
     };
     let cause = match place.stop.run_until_cancelled(shaken).await {
         Some(Ok((wire, remote))) => {

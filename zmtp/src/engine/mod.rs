@@ -12,6 +12,7 @@ mod lobby;
 #[cfg(feature = "curve")]
 mod sealing;
 pub(crate) mod session;
+mod span;
 mod traffic;
 mod watch;
 
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 pub(crate) use handshake::shake;
 pub(crate) use lobby::Place;
+pub(crate) use span::ConnectionSpan;
 pub(crate) use traffic::Traffic;
 
 use crate::endpoint::Endpoint;
@@ -36,6 +38,9 @@ use crate::wire::Config;
 /// What an engine needs to know of its socket's options.
 #[derive(Debug)]
 pub(crate) struct Settings {
+    /// What the socket is called in traces.
+    #[cfg(feature = "tracing")]
+    name: String,
     pub(crate) config: Config,
     pub(crate) connect_timeout: Duration,
     pub(crate) handshake_timeout: Duration,
@@ -46,6 +51,7 @@ pub(crate) struct Settings {
     pub(crate) budget: Budget,
     /// In tenths of a second.
     pub(crate) least_ttl: u16,
+    pub(crate) stall_timeout: Option<Duration>,
     /// Who decides which peers come in, if somebody does.
     pub(crate) authenticator: Option<Authenticator>,
     denies_plaintext_remote: bool,
@@ -63,6 +69,8 @@ impl Settings {
         config.identity =
             options.routing_id.clone().map(|id| Frame::from(id).into_bytes()).unwrap_or_default();
         Arc::new(Self {
+            #[cfg(feature = "tracing")]
+            name: options.name.clone(),
             config,
             connect_timeout: options.connect_timeout.unwrap_or(options.handshake_timeout),
             handshake_timeout: options.handshake_timeout,
@@ -72,6 +80,7 @@ impl Settings {
             heartbeat: options.heartbeat,
             budget: options.budget,
             least_ttl: tenths(options.least_ttl),
+            stall_timeout: options.stall_timeout,
             authenticator: options.security.authenticator().cloned(),
             denies_plaintext_remote: options.denies_plaintext_remote,
             has_warned: AtomicBool::new(false),

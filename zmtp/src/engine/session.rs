@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use tokio::time::{sleep, timeout};
 
-use super::{Settings, Traffic, shake};
+use super::{ConnectionSpan, Settings, Traffic, shake};
 use crate::monitor::Event;
 use crate::peer::PeerId;
 use crate::pipe::{Join, Origin, Port};
@@ -50,7 +50,9 @@ impl<D: Dial> Session<'_, D> {
             let error = match self.unless_over(self.dial()).await? {
                 Ok(mut io) => {
                     self.port.report(Event::Connected { endpoint: endpoint() });
-                    if self.serve(&mut io).await? {
+                    let span =
+                        ConnectionSpan::of(&self.settings, &self.origin.endpoint, D::address(&io).as_deref());
+                    if span.around(self.serve(&mut io)).await? {
                         failures = 0;
                     }
                     None
@@ -98,7 +100,8 @@ impl<D: Dial> Session<'_, D> {
         // In a box of its own, which is gone when the connection is up.
         let shaken = match self.settings.check_plaintext(self.port, &endpoint, address.as_ref()) {
             Ok(()) => {
-                Box::pin(self.unless_over(shake(io, &self.settings, &endpoint, address.as_ref()))).await?
+                let shaken = shake(io, &self.settings, self.port, &endpoint, address.as_ref());
+                Box::pin(self.unless_over(shaken)).await?
             }
             Err(cause) => Err(cause),
         };

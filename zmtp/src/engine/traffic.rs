@@ -19,7 +19,7 @@ use super::watch::Watch;
 use crate::monitor::Cause;
 use crate::options::Progress;
 use crate::peer::PeerId;
-use crate::pipe::{Batch, Delivered, Delivery, Port, Taken, Toll};
+use crate::pipe::{Batch, Delivered, Delivery, Port, Taken, Timed, Toll};
 use crate::wire::heartbeat::Signs;
 use crate::wire::{Connection, Event};
 
@@ -47,6 +47,8 @@ pub(crate) struct Traffic<'a, S> {
     progress_in: u64,
     progress_out: u64,
     slow_reader: Watch,
+    /// Only if a peer may not stall for ever.
+    stalling: Option<Box<Watch>>,
     slow_writer: Watch,
     /// Only if we send PINGs, or the peer has sent one with a ttl.
     beats: Option<Box<Beats>>,
@@ -92,6 +94,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
             progress_in: 0,
             progress_out: 0,
             slow_reader: Watch::default(),
+            stalling: settings.stall_timeout.map(|_| Box::default()),
             slow_writer: Watch::default(),
             beats: heartbeat.and_then(Beats::start),
             stalled_at: None,
@@ -300,7 +303,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
 
     /// This is to be charged with the rest of what was read.
     fn note(&mut self, toll: Toll) {
-        *self.accounts.get_or_insert_with(Accounts::open).toll() += toll;
+        self.accounts.get_or_insert_with(Accounts::open).toll().add(toll);
     }
 
     /// Ends what asks too much of us: once for each piece that was read, whatever is in it.
@@ -308,6 +311,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
         let commands = self.wire.take_idle_commands();
         if commands > 0 {
             self.accounts.get_or_insert_with(Accounts::open);
+            if self.wire.take_pongs() > 0
+                && let Some(took) = self.beats.as_mut().and_then(|beats| beats.handle_pong())
+            {
+                self.port.took(Timed::RoundTrip, took);
+            }
         }
         match &mut self.accounts {
             Some(accounts) => Ok(accounts.charge(commands, &self.settings.budget, Instant::now())?),
@@ -316,7 +324,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Traffic<'a, S> {
     }
 
     fn look_at_the_clock(&mut self, cx: &mut Context<'_>) -> Result<(), Cause> {
-        let stuck = !self.batch.is_empty() && self.stalled_at != Some(self.progress_out);
+        let writing = !self.batch.is_empty();
+        if let (Some(watch), Some(timeout)) = (&mut self.stalling, self.settings.stall_timeout) {
+            let must = Progress { bytes: 1, every: timeout };
+            if watch.is_late(writing, self.progress_out, must, cx) {
+                return Err(Cause::Stalled(timeout));
+            }
+        }
+        let stuck = writing && self.stalled_at != Some(self.progress_out);
         if self.slow_reader.is_late(stuck, self.progress_out, STALL, cx) {
             self.stalled_at = Some(self.progress_out);
             self.port.stalled(self.id);

@@ -33,6 +33,7 @@ pub fn limits() -> Vec<Limit> {
         progress,
         budget,
         least_ttl,
+        stall_timeout,
         ..
     } = Options::default();
     let Progress { bytes, every } = progress;
@@ -47,10 +48,10 @@ pub fn limits() -> Vec<Limit> {
             "`Cause::HandshakeTimeout`",
         ),
         limit(
-            "handshakes that are pending at a listener; an eighth of them from one address (IPv6: from one /64)",
+            "handshakes that are pending at a listener; an eighth of them from one address (IPv6: from one /64) if one of those takes longer than 1 s",
             "pending_handshakes",
             number(pending_handshakes as u64),
-            "the newest of that address is refused; when many addresses fill all places, the oldest",
+            "the newest of that address is refused; when all places are taken, the oldest goes for one of another address",
             "`Refusal::AddressCrowded`, `Refusal::Crowded`",
         ),
         limit(
@@ -149,6 +150,13 @@ pub fn limits() -> Vec<Limit> {
             time(least_ttl),
             "a shorter one counts as this",
             "–",
+        ),
+        limit(
+            "how long a peer may take nothing of what is written to it",
+            "stall_timeout",
+            stall_timeout.map_or("no limit".into(), time),
+            "the connection is closed",
+            "`Cause::Stalled`",
         ),
         limit(
             "the context of a PING",

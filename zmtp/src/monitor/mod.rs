@@ -4,6 +4,10 @@
 //! newest are dropped and counted.
 
 mod libzmq;
+#[cfg(feature = "metrics")]
+pub(crate) mod meter;
+#[cfg(feature = "tracing")]
+pub(crate) mod trace;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -243,6 +247,10 @@ pub enum Cause {
     /// A message trickled in more slowly than [`Progress`](crate::Progress) allows.
     #[error("a message came in more slowly than the socket's progress setting allows")]
     TooSlow,
+    /// The peer took nothing of what was written to it in so long:
+    /// [`stall_timeout`](crate::Builder::stall_timeout).
+    #[error("the peer took nothing for {} ms", .0.as_millis())]
+    Stalled(Duration),
     /// Nothing came within this time after a PING of ours ([`Heartbeat::timeout`](crate::Heartbeat::timeout)).
     #[error("the peer did not answer a PING within {} ms", .0.as_millis())]
     HeartbeatTimeout(Duration),
@@ -255,6 +263,28 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// A word for it, as in `handshake-timeout`. What a peer sent wrong is sorted by blame, as in [`wire::Error`].
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::PeerClosed => "peer-closed",
+            Self::Closed => "closed",
+            Self::Wire(error) => error.blame(),
+            Self::Io(_) => "io",
+            Self::HandshakeTimeout(_) => "handshake-timeout",
+            Self::PlaintextRemote => "plaintext-remote",
+            Self::Refused(Refusal::RoutingIdTaken) => "routing-id-taken",
+            Self::Refused(Refusal::RoutingIdOfAnotherUser) => "routing-id-of-another-user",
+            Self::Refused(Refusal::PairTaken) => "pair-taken",
+            Self::Refused(Refusal::AddressCrowded) => "address-crowded",
+            Self::Refused(Refusal::Crowded) => "crowded",
+            Self::TooSlow => "too-slow",
+            Self::Stalled(_) => "stalled",
+            Self::HeartbeatTimeout(_) => "heartbeat-timeout",
+            Self::TtlExpired(_) => "ttl-expired",
+            Self::Flood(_) => "flood",
+        }
+    }
+
     /// Whether the peer is honest but of another version, mechanism or socket type.
     pub fn is_incompatible(&self) -> bool {
         matches!(self, Self::Wire(error) if error.is_incompatible())
@@ -277,6 +307,10 @@ pub enum Refusal {
     /// Another peer of this ROUTER has that routing id, and [`handover`](crate::Builder::handover) is not set.
     #[error("another peer has the same routing id")]
     RoutingIdTaken,
+    /// Another peer of this ROUTER has that routing id and was let in as another user, so that
+    /// [`handover`](crate::Builder::handover) does not take it away.
+    #[error("a peer of another user has the same routing id")]
+    RoutingIdOfAnotherUser,
     /// This PAIR has a peer already.
     #[error("this PAIR has another peer already")]
     PairTaken,

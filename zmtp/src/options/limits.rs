@@ -20,6 +20,15 @@ impl<P: Pattern> Builder<P> {
         self.options.least_ttl = ttl;
         self
     }
+
+    /// Disconnects a peer that takes nothing for so long while messages for it are being written: a subscriber that
+    /// hangs, say, and misses everything meanwhile. It is noticed within twice this time. No limit unless set: then a
+    /// peer may be as slow as it likes, at the price of its own queue.
+    #[must_use]
+    pub fn stall_timeout(mut self, timeout: Duration) -> Self {
+        self.options.stall_timeout = Some(timeout);
+        self
+    }
 }
 
 /// How much a peer may ask of us in a second, beside messages that are received. As much may come at once.

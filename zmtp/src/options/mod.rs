@@ -36,11 +36,17 @@ use crate::wire::Limits;
 ///     .reconnect(Reconnect::between(Duration::from_millis(50), Duration::from_secs(1)))
 ///     .build();
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Builder<P: Pattern> {
     pub(crate) options: Options,
     /// What only this type has.
     pub(crate) own: P::Options,
+}
+
+impl<P: Pattern> Clone for Builder<P> {
+    fn clone(&self) -> Self {
+        Self { options: self.options.clone(), own: self.own.clone() }
+    }
 }
 
 impl<P: Pattern> Builder<P> {
@@ -139,6 +145,14 @@ impl<P: Pattern> Builder<P> {
     #[must_use]
     pub fn deny_plaintext_remote(mut self, on: bool) -> Self {
         self.options.denies_plaintext_remote = on;
+        self
+    }
+
+    /// What this socket is called in metrics and traces, and nowhere else: peers do not learn it. Empty unless set.
+    /// Sockets of the same type and name are told as one in metrics.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.options.name = name.into();
         self
     }
 
@@ -252,6 +266,7 @@ impl Default for Progress {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
+    pub(crate) name: String,
     pub(crate) marks: Marks,
     pub(crate) linger: Duration,
     pub(crate) reconnect: Reconnect,
@@ -270,6 +285,7 @@ pub(crate) struct Options {
     pub(crate) heartbeat: Option<Heartbeat>,
     pub(crate) budget: Budget,
     pub(crate) least_ttl: Duration,
+    pub(crate) stall_timeout: Option<Duration>,
     pub(crate) security: Security,
     pub(crate) denies_plaintext_remote: bool,
 }
@@ -277,6 +293,7 @@ pub(crate) struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            name: String::new(),
             marks: Marks::default(),
             linger: Duration::from_secs(30),
             reconnect: Reconnect::default(),
@@ -294,6 +311,7 @@ impl Default for Options {
             heartbeat: None,
             budget: Budget::default(),
             least_ttl: Duration::from_millis(100),
+            stall_timeout: None,
             security: Security::default(),
             denies_plaintext_remote: false,
         }

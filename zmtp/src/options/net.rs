@@ -29,14 +29,16 @@ impl<P: Pattern> Builder<P> {
         self
     }
 
-    /// How many connections of one listener may be in their handshake at a time. 1,024 unless set; at least one. An
-    /// address may have an eighth of them: beyond that its newest connection is closed
+    /// How many connections of one listener may be in their handshake at a time. 1,024 unless set; at least one.
+    ///
+    /// An address may have an eighth of them, and more as long as some are free and none of its handshakes has taken
+    /// longer than a second: beyond that its newest connection is closed
     /// ([`Refusal::AddressCrowded`](crate::Refusal::AddressCrowded)). When all places are taken the oldest handshake
-    /// ends for the newest connection ([`Refusal::Crowded`](crate::Refusal::Crowded)).
+    /// ends for the newest connection of another address ([`Refusal::Crowded`](crate::Refusal::Crowded)).
     ///
     /// The addresses of one IPv6 network of 64 bits count as one. Peers of `ipc://` have no address, and share all
-    /// places. Raise it where more than a hundred honest peers of one host connect in one instant; those that are
-    /// refused dial again.
+    /// places. Raise it where more than a thousand honest peers connect in one instant; those that are refused dial
+    /// again.
     #[must_use]
     pub fn pending_handshakes(mut self, connections: usize) -> Self {
         self.options.pending_handshakes = connections;

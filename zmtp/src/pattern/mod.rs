@@ -2,6 +2,25 @@
 //!
 //! A pattern is a plain state machine. It is called under its socket's lock, sees pipes and messages, and knows no
 //! task, waker or clock.
+//!
+//! Much of what it sees comes from strangers: the lints that would let their bytes panic us are denied.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
 
 mod dealer;
 mod pair;
@@ -85,6 +104,12 @@ pub(crate) trait Behaviour: Debug + Sized + Send + 'static {
 
     /// How many messages its receiving task has found unwanted.
     fn unwanted(&self) -> u64 {
+        0
+    }
+
+    /// How many topics there are: of each subscriber together, or its own.
+    #[cfg(feature = "metrics")]
+    fn subscription_count(&self) -> usize {
         0
     }
 
@@ -195,12 +220,17 @@ pub(crate) struct Source<'a> {
     pub(crate) note: Option<&'a Note>,
 }
 
+/// So many more have been dropped for this reason.
+fn count(dropped: &mut u64, more: usize) {
+    *dropped = dropped.saturating_add(more as u64);
+}
+
 /// For types that receive nothing.
 #[allow(clippy::unnecessary_wraps, reason = "the body of `take_in`")]
 fn nothing(pipes: &mut Pipes, delivery: &Delivery) -> Result<Option<Parcel>, wire::Error> {
     if let Delivery::Messages(chunk) = delivery {
-        pipes.drops.unwanted += chunk.messages() as u64;
-        pipes.toll += Toll::unwanted(chunk.messages(), chunk.size());
+        count(&mut pipes.drops.unwanted, chunk.messages());
+        pipes.toll.add(Toll::unwanted(chunk.messages(), chunk.size()));
     }
     Ok(None)
 }

@@ -1,7 +1,7 @@
 //! PUB: a copy of each message for everybody who has subscribed to how it begins (RFC 29).
 
 use super::publisher::{Publisher, PublisherOptions, Upstream, too_many};
-use super::{Behaviour, Conflates, Pattern, Sending, Sends};
+use super::{Behaviour, Conflates, Pattern, Sending, Sends, count};
 use crate::error::SendErrorKind;
 use crate::monitor::Refusal;
 use crate::peer::PeerId;
@@ -38,6 +38,11 @@ impl Behaviour for Pub {
 
     fn intake(&self, _options: &Self::Options) {}
 
+    #[cfg(feature = "metrics")]
+    fn subscription_count(&self) -> usize {
+        self.0.subscriptions.len()
+    }
+
     fn attach(&mut self, _pipes: &mut Pipes, peer: PeerId) {
         self.0.attach(peer);
     }
@@ -62,8 +67,8 @@ impl Behaviour for Pub {
         for item in self.0.read(pipes, delivery) {
             match item {
                 Upstream::User(message) => {
-                    pipes.drops.unwanted += 1;
-                    pipes.toll += Toll::unwanted(1, message.byte_len());
+                    count(&mut pipes.drops.unwanted, 1);
+                    pipes.toll.add(Toll::unwanted(1, message.byte_len()));
                 }
                 Upstream::Asked(Subscription { topic, wanted: true }) => {
                     self.0.subscriptions.subscribe(peer, &topic).map_err(too_many)?;

@@ -116,7 +116,7 @@ impl Publisher {
             for (i, frame) in message.into_frames().enumerate() {
                 match Subscription::of_frame(&frame).filter(|_| i == 0 || !self.options.only_first) {
                     Some(subscription) => {
-                        pipes.toll += Toll { subscriptions: 1, unwanted: 0 };
+                        pipes.toll.add(Toll { subscriptions: 1, unwanted: 0 });
                         read.push(Upstream::Asked(subscription));
                     }
                     None => others.push(frame),

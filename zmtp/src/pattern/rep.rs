@@ -1,6 +1,6 @@
 //! REP: one question, one answer, by turns; the answer goes back the way the question came (RFC 28).
 
-use super::{Behaviour, Pattern, Receives, Receiving, Sending, Sends};
+use super::{Behaviour, Pattern, Receives, Receiving, Sending, Sends, count};
 use crate::error::{RecvError, SendErrorKind};
 use crate::message::{Frame, Message};
 use crate::peer::PeerId;
@@ -102,14 +102,14 @@ impl Receiving for Rep {
     fn accept_in_turn(&mut self, pipes: &mut Pipes, peer: PeerId, message: Message) -> Option<Message> {
         let mut frames: Vec<Frame> = message.into_frames().collect();
         let delimiter = frames.iter().take(MAX_HOPS + 1).position(|frame| frame.is_empty());
-        let body = delimiter.map(|at| frames.split_off(at + 1));
+        let body = delimiter.map(|at| frames.split_off(at.saturating_add(1)));
         match body.and_then(|body| Message::try_from(body).ok()) {
             Some(body) => {
                 self.turn = Turn::Ours { asker: peer, envelope: frames };
                 Some(body)
             }
             None => {
-                pipes.drops.malformed += 1;
+                count(&mut pipes.drops.malformed, 1);
                 None
             }
         }

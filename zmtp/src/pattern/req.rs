@@ -1,6 +1,6 @@
 //! REQ: one question, one answer, by turns (RFC 28).
 
-use super::{Behaviour, Identified, Pattern, Receives, Receiving, Sending, Sends, probe};
+use super::{Behaviour, Identified, Pattern, Receives, Receiving, Sending, Sends, count, probe};
 use crate::error::{RecvError, SendErrorKind};
 use crate::message::{Frame, Message};
 use crate::monitor::Refusal;
@@ -153,7 +153,7 @@ impl Behaviour for Req {
     ) -> Result<Option<Parcel>, wire::Error> {
         let Delivery::Messages(chunk) = delivery else { return Ok(None) };
         if !chunk.begin_well(|len, more| more && matches!(len, 0 | 4)) {
-            pipes.drops.malformed += 1;
+            count(&mut pipes.drops.malformed, 1);
             return Err(Misbehaved::Envelope.into());
         }
         Ok(Some(chunk.into()))
@@ -178,8 +178,8 @@ impl Sending for Req {
         // An answer that is still due is given up now, and what is queued of it is nobody's.
         self.turn = Turn::Ours;
         self.number = self.number.wrapping_add(1);
-        if self.options.correlate {
-            self.envelope[0] = Frame::from(&self.number.to_ne_bytes());
+        if let [number, _delimiter] = &mut self.envelope[..] {
+            *number = Frame::from(&self.number.to_ne_bytes());
         }
         // A single message in flight sets no pace.
         let asked = self.out.send(pipes, View::Enveloped(&self.envelope, &message), Patience::None);
@@ -207,11 +207,11 @@ impl Receiving for Req {
     /// R28-REQ-10, 11: take an answer only from the peer that was asked, and discard silently what others send.
     fn accept_in_turn(&mut self, pipes: &mut Pipes, peer: PeerId, message: Message) -> Option<Message> {
         let Turn::Theirs(asked) = self.turn else {
-            pipes.drops.unwanted += 1;
+            count(&mut pipes.drops.unwanted, 1);
             return None;
         };
         if asked.is_some_and(|asked| asked != peer) {
-            pipes.drops.unwanted += 1;
+            count(&mut pipes.drops.unwanted, 1);
             return None;
         }
         match self.open(message) {
@@ -220,8 +220,8 @@ impl Receiving for Req {
                 Some(answer)
             }
             Err(is_answer) => {
-                let count = if is_answer { &mut pipes.drops.unwanted } else { &mut pipes.drops.malformed };
-                *count += 1;
+                let dropped = if is_answer { &mut pipes.drops.unwanted } else { &mut pipes.drops.malformed };
+                count(dropped, 1);
                 None
             }
         }

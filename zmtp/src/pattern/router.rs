@@ -1,13 +1,13 @@
 //! ROUTER: every message that comes in is named after its peer, and every one that goes out names its peer (RFC 28).
 
 use super::{
-    Behaviour, Identified, Pattern, Receives, Receiving, Sending, Sends, Source, Splits, greet, probe,
+    Behaviour, Identified, Pattern, Receives, Receiving, Sending, Sends, Source, Splits, count, greet, probe,
 };
 use crate::error::SendErrorKind;
 use crate::message::Message;
 use crate::monitor::{Cause, Refusal};
 use crate::options::Builder;
-use crate::peer::PeerId;
+use crate::peer::{PeerId, PeerInfo};
 use crate::pipe::{Note, Parcel, Patience, Pipes, View};
 use crate::random::random;
 use crate::route::{FairQueue, RoutingTable};
@@ -57,6 +57,10 @@ impl Builder<Router> {
 
     /// Whether a peer that announces the routing id of another one takes its place, whose connection is closed. Off
     /// unless set: then the newcomer is turned away.
+    ///
+    /// Only the same user may take it: the authenticator has to have named both alike, by
+    /// [`User::id`](crate::User::id), and one whom nobody has named is none of those whom somebody has. Whoever else
+    /// comes is turned away, and the connection that has the routing id stays.
     #[must_use]
     pub fn handover(mut self, on: bool) -> Self {
         self.own.handover = on;
@@ -111,6 +115,11 @@ impl Router {
     }
 }
 
+/// Whom a peer was let in as, if somebody has decided that.
+fn user_id(peer: Option<&PeerInfo>) -> Option<&str> {
+    peer?.user.as_ref().map(|user| user.id.as_str())
+}
+
 impl Pattern for Router {}
 impl Sends for Router {}
 impl Receives for Router {}
@@ -156,6 +165,10 @@ impl Behaviour for Router {
         if let Some(other) = known.as_ref().and_then(|id| self.peer(id)).filter(|other| *other != peer) {
             if !self.options.handover {
                 return Err(Refusal::RoutingIdTaken);
+            }
+            let owner = pipes.get_mut(other).and_then(|pipe| pipe.peer.as_ref());
+            if user_id(owner) != user_id(info.as_ref()) {
+                return Err(Refusal::RoutingIdOfAnotherUser);
             }
             pipes.end(other);
         }
@@ -204,7 +217,7 @@ impl Sending for Router {
             if self.options.mandatory {
                 return Err(SendErrorKind::Unroutable);
             }
-            pipes.drops.no_peer += 1;
+            count(&mut pipes.drops.no_peer, 1);
             return Ok(());
         };
         // A peer that takes what it is given is given time to do so, whatever becomes of the message then.

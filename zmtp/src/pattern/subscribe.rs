@@ -3,7 +3,7 @@
 //! Subscriptions are counted on this side: each one is told to the publishers, and its end when the last one of its
 //! topic goes. That is what libzmq does and what its publishers count on; R37-PUBSUB-08 would have every end told.
 
-use super::{Behaviour, Conflates, Pattern, Receives, Receiving, Sending, Sends, Splits};
+use super::{Behaviour, Conflates, Pattern, Receives, Receiving, Sending, Sends, Splits, count};
 use crate::error::SendErrorKind;
 use crate::message::Frame;
 use crate::monitor::Refusal;
@@ -143,7 +143,7 @@ impl Topics {
     fn note(&mut self, subscription: &Subscription) -> (usize, usize) {
         let topic = &subscription.topic;
         let before = self.counts.get(topic).copied().unwrap_or_default();
-        let after = if subscription.wanted { before + 1 } else { before.saturating_sub(1) };
+        let after = if subscription.wanted { before.saturating_add(1) } else { before.saturating_sub(1) };
         match after {
             0 => drop(self.counts.remove(topic)),
             _ => *self.counts.entry(topic) = after,
@@ -179,7 +179,7 @@ impl Filter {
     fn look(&self, first_frame: &[u8]) -> bool {
         let mut topics = lock(&self.topics);
         let is_wanted = topics.counts.prefixes(first_frame).next().is_some() != self.invert;
-        topics.unwanted += u64::from(!is_wanted);
+        count(&mut topics.unwanted, usize::from(!is_wanted));
         is_wanted
     }
 }
@@ -204,6 +204,11 @@ impl Behaviour for Sub {
 
     fn unwanted(&self) -> u64 {
         lock(&self.0.topics).unwanted
+    }
+
+    #[cfg(feature = "metrics")]
+    fn subscription_count(&self) -> usize {
+        self.topics_count()
     }
 
     fn attach(&mut self, _pipes: &mut Pipes, peer: PeerId) {
@@ -261,6 +266,11 @@ impl Behaviour for Xsub {
     }
 
     fn intake(&self, _options: &XsubOptions) {}
+
+    #[cfg(feature = "metrics")]
+    fn subscription_count(&self) -> usize {
+        self.topics_count()
+    }
 
     fn attach(&mut self, _pipes: &mut Pipes, peer: PeerId) {
         self.subscriber.peers.push(peer);

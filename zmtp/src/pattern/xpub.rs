@@ -121,7 +121,7 @@ impl Xpub {
 
 /// A subscription as its user sees it.
 fn shown(topic: &[u8], wanted: bool) -> Message {
-    let mut frame = Vec::with_capacity(topic.len() + 1);
+    let mut frame = Vec::with_capacity(topic.len().saturating_add(1));
     frame.push(u8::from(wanted));
     frame.extend_from_slice(topic);
     frame.into()
@@ -146,6 +146,11 @@ impl Behaviour for Xpub {
             report: options.report,
             manual,
         }
+    }
+
+    #[cfg(feature = "metrics")]
+    fn subscription_count(&self) -> usize {
+        self.publisher.subscriptions.len()
     }
 
     fn intake(&self, _options: &XpubOptions) -> Option<PeerId> {

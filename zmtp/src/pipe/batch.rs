@@ -54,6 +54,12 @@ impl Batch {
         self.left == 0 && self.subscriptions.is_empty()
     }
 
+    /// Octets that are not written.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn bytes(&self) -> usize {
+        self.left
+    }
+
     pub(crate) fn messages(&self) -> usize {
         self.segments.iter().map(|segment| segment.messages).sum()
     }

@@ -29,7 +29,7 @@ pub(crate) use encode::{Form, View};
 pub(crate) use inbound::Inbound;
 pub(crate) use outbound::{Outbound, Patience};
 pub(crate) use parcel::{Note, Parcel};
-pub(crate) use port::{Delivered, Delivery, Join, Port, Taken, Toll};
+pub(crate) use port::{Delivered, Delivery, Join, Port, Taken, Timed, Toll};
 pub(crate) use waiters::{Ticket, Waiters};
 
 use self::log::Log;

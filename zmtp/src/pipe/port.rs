@@ -1,8 +1,8 @@
 //! How an engine sees the socket it serves.
 
 use std::fmt::Debug;
-use std::ops::AddAssign;
 use std::task::Context;
+use std::time::Duration;
 
 use super::{Batch, Origin};
 use crate::monitor::{Cause, Event};
@@ -53,6 +53,9 @@ pub(crate) trait Port: Debug + Send + Sync {
     /// Nobody serves the pipe any more: what it holds is discarded and counted.
     fn remove(&self, id: PeerId);
 
+    /// Something took so long.
+    fn took(&self, what: Timed, time: Duration);
+
     /// Tells the monitors.
     fn report(&self, event: Event);
 }
@@ -89,13 +92,20 @@ impl Toll {
         let unwanted = messages.saturating_add(octets / 1024);
         Self { subscriptions: 0, unwanted: unwanted.try_into().unwrap_or(u32::MAX) }
     }
-}
 
-impl AddAssign for Toll {
-    fn add_assign(&mut self, more: Self) {
+    pub(crate) fn add(&mut self, more: Self) {
         self.subscriptions = self.subscriptions.saturating_add(more.subscriptions);
         self.unwanted = self.unwanted.saturating_add(more.unwanted);
     }
+}
+
+/// What is timed of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Timed {
+    /// From its first moment to both READYs.
+    Handshake,
+    /// From a PING to its PONG.
+    RoundTrip,
 }
 
 /// Whether a peer may come in.

@@ -80,6 +80,12 @@ impl Subscriptions {
         Self { limits, ..Self::default() }
     }
 
+    /// How many topics of each peer there are together.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn len(&self) -> usize {
+        self.by_peer.values().map(|subscribed| subscribed.topics.len()).sum()
+    }
+
     /// The peer wants messages that begin with `topic`. Costs O(topic), and moves ids of others who want it too.
     ///
     /// # Errors

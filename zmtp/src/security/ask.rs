@@ -24,7 +24,12 @@ const LONGEST_ID: usize = 255;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Notify;
+
     use super::*;
+    use crate::security::{Plain, Security};
     use crate::wire::Credentials;
 
     fn request() -> Request {
@@ -43,5 +48,37 @@ mod tests {
         assert_eq!(ask(Some(&denies), request()).await, Err(Denial::Denied));
         let accepts = Authenticator::new(async |_| Decision::accept("x".repeat(255)));
         assert!(ask(Some(&accepts), request()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_decision_that_nobody_waits_for_any_more_is_not_made() {
+        let (begun, gone) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (begins, goes) = (Arc::clone(&begun), Arc::clone(&gone));
+        let waits = Authenticator::new(move |_| {
+            let going = Going(Arc::clone(&goes));
+            begins.notify_one();
+            async move {
+                let _going = going;
+                std::future::pending().await
+            }
+        });
+        let security = Security::from(Plain::server(waits));
+        let Request { credentials, address, endpoint } = request();
+        let asking = tokio::spawn(async move { security.decide(credentials, address, endpoint).await });
+        begun.notified().await;
+
+        asking.abort();
+
+        gone.notified().await;
+        assert!(asking.await.unwrap_err().is_cancelled());
+    }
+
+    /// Tells when it goes.
+    struct Going(Arc<Notify>);
+
+    impl Drop for Going {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
     }
 }

@@ -8,6 +8,8 @@ use std::time::SystemTime;
 
 use tokio::task::spawn_blocking;
 
+use crate::wire::Denial;
+
 /// A file, or all files of a folder, read line by line into a `T`, and again when something there has changed.
 pub(super) struct Files<T> {
     path: PathBuf,
@@ -111,6 +113,17 @@ pub enum FileError {
         /// What is wrong with it.
         what: String,
     },
+}
+
+impl FileError {
+    /// What a peer is told meanwhile. A file that is being replaced, or a system without descriptors, may be in order a
+    /// moment later, so that the peer is to come again; a wrong line stays until somebody mends it.
+    pub(super) fn denial(&self) -> Denial {
+        match self {
+            Self::Unreadable { source, .. } if source.kind() != io::ErrorKind::InvalidData => Denial::ForNow,
+            _ => Denial::Failed,
+        }
+    }
 }
 
 impl<T> fmt::Debug for Files<T> {

@@ -23,7 +23,8 @@ impl Authenticator {
     /// A line is a public key in Z85, and after a blank the name of its user; without one the user is named after the key.
     /// It may begin with the word `public`, as `zmtp keygen` writes it. Lines of `# ` and text are comments, hidden files
     /// of a folder are passed over. The files are looked at for each peer, so that a key which is added or removed counts
-    /// for the next one; while they cannot be read or have a wrong line, nobody is let in.
+    /// for the next one. While they cannot be read nobody is let in, and peers come again ([`Denial::ForNow`]); while they
+    /// have a wrong line, or are no text, peers are refused for good ([`Denial::Failed`]).
     ///
     /// # Errors
     /// [`FileError`] if that is so already now.
@@ -35,7 +36,7 @@ impl Authenticator {
                 let Credentials::Curve { key } = request.credentials else { return Decision::DENY };
                 match files.current().await {
                     Ok(keys) => keys.0.get(&key).map_or(Decision::DENY, Decision::accept),
-                    Err(_) => Decision::Deny(Denial::Failed),
+                    Err(error) => Decision::Deny(error.denial()),
                 }
             }
         }))
@@ -57,14 +58,14 @@ impl Authenticator {
                 let Credentials::Plain { username, password } = request.credentials else {
                     return Decision::DENY;
                 };
-                let Ok(users) = files.current().await else { return Decision::Deny(Denial::Failed) };
-                let Ok(turn) = AT_ONCE.acquire().await else { return Decision::Deny(Denial::Failed) };
-                // It is at work, and has its turn, also when nobody waits for it any more.
-                let checked = spawn_blocking(move || (users.check(&username, &password), turn).0).await;
-                match checked {
-                    Ok(Some(name)) => Decision::accept(name),
-                    Ok(None) => Decision::DENY,
-                    Err(_) => Decision::Deny(Denial::Failed),
+                let users = match files.current().await {
+                    Ok(users) => users,
+                    Err(error) => return Decision::Deny(error.denial()),
+                };
+                match in_turn(&AT_ONCE, move || users.check(&username, &password)).await {
+                    Some(Some(name)) => Decision::accept(name),
+                    Some(None) => Decision::DENY,
+                    None => Decision::Deny(Denial::Failed),
                 }
             }
         }))
@@ -190,6 +191,18 @@ impl Passwords {
     }
 }
 
+/// Does work that costs time and memory when there is a turn for it; `None` if it panics.
+///
+/// Whoever waits for its turn and goes away takes none. Work that has begun goes on without them, and gives its turn back
+/// when it is done and its memory is free again.
+async fn in_turn<T: Send + 'static>(
+    turns: &'static Semaphore,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let turn = turns.acquire().await.ok()?;
+    spawn_blocking(move || (work(), turn).0).await.ok()
+}
+
 /// A hash like all others.
 static NOBODY: LazyLock<PasswordHash> = LazyLock::new(|| {
     let hash =
@@ -201,95 +214,4 @@ static NOBODY: LazyLock<PasswordHash> = LazyLock::new(|| {
 static AT_ONCE: Semaphore = Semaphore::const_new(4);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::curve::KeyPair;
-    use crate::security::{Request, User};
-
-    async fn decide(authenticator: &Authenticator, credentials: Credentials) -> Decision {
-        let endpoint = "tcp://127.0.0.1:1".parse().unwrap();
-        let address = Some("192.0.2.7:4000".to_owned());
-        authenticator.decide(Request { credentials, address, endpoint }).await
-    }
-
-    fn plain(username: &str, password: &str) -> Credentials {
-        let username = bytes::Bytes::copy_from_slice(username.as_bytes());
-        Credentials::Plain { username, password: Password::new(password) }
-    }
-
-    #[tokio::test]
-    async fn keys_are_read_again_when_a_file_comes_or_goes() {
-        let folder = tempfile::tempdir().unwrap();
-        let keys = [KeyPair::generate().unwrap().public(), KeyPair::generate().unwrap().public()];
-        std::fs::write(folder.path().join("one"), format!("# who\npublic {} alice\n\n", keys[0])).unwrap();
-        std::fs::write(folder.path().join(".hidden"), format!("{}", keys[1])).unwrap();
-        let authenticator = Authenticator::keys_in(folder.path()).unwrap();
-        let shows = |key| Credentials::Curve { key };
-        assert_eq!(decide(&authenticator, shows(keys[0])).await, Decision::accept("alice"));
-        assert_eq!(decide(&authenticator, shows(keys[1])).await, Decision::DENY);
-
-        std::fs::write(folder.path().join("two"), keys[1].to_string()).unwrap();
-        std::fs::remove_file(folder.path().join("one")).unwrap();
-        assert_eq!(decide(&authenticator, shows(keys[0])).await, Decision::DENY);
-        assert_eq!(decide(&authenticator, shows(keys[1])).await, Decision::accept(keys[1].to_string()));
-
-        // Not an old list, and not an empty one: nobody.
-        std::fs::write(folder.path().join("two"), "not a key").unwrap();
-        assert_eq!(decide(&authenticator, shows(keys[1])).await, Decision::Deny(Denial::Failed));
-        std::fs::remove_dir_all(folder.path()).unwrap();
-        assert_eq!(decide(&authenticator, shows(keys[1])).await, Decision::Deny(Denial::Failed));
-    }
-
-    #[test]
-    fn what_is_wrong_with_a_file_is_said_with_its_line() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = folder.path().join("users");
-        let said = |text: &str| {
-            std::fs::write(&at, text).unwrap();
-            Authenticator::passwords_in(&at).unwrap_err().to_string()
-        };
-        let path = at.display();
-        assert_eq!(
-            said("a:b\nc"),
-            format!("{path}, line 2: there has to be a colon between name and password")
-        );
-        assert_eq!(said("a:b\na:c"), format!("{path}, line 2: the user \"a\" stands there twice"));
-        assert!(said("a:$argon2x").starts_with(&format!("{path}, line 1: not a hash of Argon2")));
-        let missing = Authenticator::keys_in(folder.path().join("nothing")).unwrap_err();
-        assert!(missing.to_string().contains("No such file"), "{missing}");
-    }
-
-    #[tokio::test]
-    async fn a_password_is_right_as_it_stands_there_or_as_its_hash() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = folder.path().join("users");
-        let hash = hash_password("secret").unwrap();
-        std::fs::write(&at, format!("alice:{hash}\nbob:pass:word\n")).unwrap();
-        let authenticator = Authenticator::passwords_in(&at).unwrap();
-        for (name, password, is_right) in [
-            ("alice", "secret", true),
-            ("alice", "Secret", false),
-            ("alice", &hash, false),
-            ("bob", "pass:word", true),
-            ("bob", "", false),
-            ("carol", "secret", false),
-            ("", "", false),
-        ] {
-            let expected = if is_right { Decision::accept(name) } else { Decision::DENY };
-            assert_eq!(decide(&authenticator, plain(name, password)).await, expected, "{name} {password}");
-        }
-        assert_eq!(decide(&authenticator, Credentials::Null).await, Decision::DENY);
-        assert_eq!(PasswordHash::new(&NOBODY.to_string()).unwrap(), *NOBODY);
-    }
-
-    #[tokio::test]
-    async fn only_from_near_networks() {
-        let only = |networks: &[&str]| Authenticator::anybody().only_from(networks).unwrap();
-        let yes = Decision::Accept(User::default());
-        assert_eq!(decide(&only(&["10.0.0.0/8", "192.0.2.0/24"]), Credentials::Null).await, yes);
-        assert_eq!(decide(&only(&["192.0.2.7"]), Credentials::Null).await, yes);
-        assert_eq!(decide(&only(&["192.0.2.8", "::/0"]), Credentials::Null).await, Decision::DENY);
-        let wrong = Authenticator::anybody().only_from(["192.0.2.0/33"]).unwrap_err();
-        assert!(wrong.to_string().starts_with("\"192.0.2.0/33\" is no network"));
-    }
-}
+mod tests;

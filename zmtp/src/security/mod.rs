@@ -23,6 +23,10 @@ pub use self::files::FileError;
 pub use self::known::{InvalidNetwork, hash_password};
 #[cfg(feature = "curve")]
 use crate::curve::{KeyPair, PublicKey};
+#[cfg(feature = "tokio")]
+use crate::endpoint::Endpoint;
+#[cfg(feature = "tokio")]
+use crate::wire::{Credentials, Denial};
 use crate::wire::{Mechanism, Password};
 
 /// The security mechanism of a socket, the same for all its connections over `tcp://` and `ipc://`.
@@ -120,7 +124,20 @@ impl Curve {
 }
 
 impl Security {
-    pub(crate) fn mechanism(&self) -> Mechanism {
+    /// What this is on the wire, for the [`Config`](crate::wire::Config) of a connection that you drive yourself.
+    ///
+    /// ```
+    /// use zmtp::wire::{Config, Connection, Greeting};
+    /// use zmtp::{Plain, Security, SocketType};
+    ///
+    /// let security = Security::from(Plain::client("alice", "secret")?);
+    /// let mut config = Config::new(SocketType::Dealer);
+    /// config.mechanism = security.mechanism();
+    /// let greeting = Connection::new(config).transmit().unwrap();
+    /// assert_eq!(greeting, Greeting::new(&security.mechanism()).encode());
+    /// # Ok::<(), zmtp::TooLong>(())
+    /// ```
+    pub fn mechanism(&self) -> Mechanism {
         match self {
             Self::Null => Mechanism::Null,
             Self::NullAsking(_) => Mechanism::NullAsking,
@@ -137,6 +154,24 @@ impl Security {
                 Mechanism::CurveServer { keys: Arc::clone(keys) }
             }
         }
+    }
+
+    /// What to tell such a connection when it has [asked](crate::wire::Event::Asked): whether a peer with these
+    /// credentials comes in, from this address, to this endpoint of ours. Without an authenticator nobody does.
+    ///
+    /// # Errors
+    /// The denial, also when the authenticator panics. How long it may take is the caller's to say.
+    ///
+    /// # Cancel safety
+    /// If you drop the future, the authenticator's ends too.
+    #[cfg(feature = "tokio")]
+    pub async fn decide(
+        &self,
+        credentials: Credentials,
+        address: Option<String>,
+        endpoint: Endpoint,
+    ) -> Result<User, Denial> {
+        ask(self.authenticator(), Request { credentials, address, endpoint }).await
     }
 
     /// Who decides. Clients take the server that they know.

@@ -12,6 +12,8 @@ use super::state::{SendTurn, State};
 use crate::endpoint::Endpoint;
 use crate::error::{RecvError, SendErrorKind, Unsent};
 use crate::message::Message;
+#[cfg(feature = "metrics")]
+use crate::monitor::meter::Meter;
 use crate::monitor::{Monitor, Monitors};
 use crate::options::{Marks, Options};
 use crate::pattern::{Pattern, Receives, Sends};
@@ -28,6 +30,8 @@ pub(crate) struct Core<P> {
     /// Some peer has joined the fair queue since the receiver last looked.
     pub(super) arrivals: Arc<AtomicBool>,
     pub(super) monitors: Mutex<Monitors>,
+    #[cfg(feature = "metrics")]
+    pub(super) meter: Meter,
     pub(crate) options: Options,
 }
 
@@ -38,6 +42,8 @@ impl<P: Pattern> Core<P> {
             state: Mutex::new(State::new(P::new(own), &options, Arc::clone(&arrivals))),
             arrivals,
             monitors: Mutex::default(),
+            #[cfg(feature = "metrics")]
+            meter: Meter::new(P::TYPE, &options),
             options,
         }
     }
@@ -115,9 +121,14 @@ impl<P: Pattern> Core<P> {
     pub(crate) fn drops(&self) -> Drops {
         self.with(|state| {
             state.pipes.spread();
-            let drops = state.pipes.drops;
-            Drops { unwanted: drops.unwanted + state.pattern.unwanted(), ..drops }
+            state.drops()
         })
+    }
+
+    /// Tells the recorder what was counted.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn publish_metrics(&self) {
+        self.meter.publish(|| self.with(State::totals));
     }
 
     pub(crate) fn set_marks(&self, change: impl FnOnce(&mut Marks)) {

@@ -2,6 +2,8 @@
 
 pub(crate) mod core;
 pub(crate) mod inbox;
+#[cfg(feature = "metrics")]
+mod metering;
 #[cfg(feature = "tokio")]
 mod net;
 mod owner;

@@ -16,7 +16,7 @@ use super::Turn;
 use super::core::{Core, Waiting};
 use super::owner::Owner;
 use crate::endpoint::{Endpoint, EndpointError};
-use crate::engine::{Place, Settings, listener, session};
+use crate::engine::{ConnectionSpan, Place, Settings, listener, session};
 use crate::error::{BindError, ConnectError, Unsent};
 use crate::monitor::Event;
 use crate::pattern::Pattern;
@@ -65,7 +65,7 @@ impl<P: Pattern> Owner<P> {
                 return Err(BindError::Io { endpoint, source });
             }
         };
-        lock(&self.net.runtime).get_or_insert(runtime);
+        self.begin(runtime);
         lock(&self.net.bound).push((bound.clone(), stop));
         Ok(bound)
     }
@@ -136,7 +136,7 @@ impl<P: Pattern> Owner<P> {
                 }
             }
         }
-        lock(&self.net.runtime).get_or_insert(runtime);
+        self.begin(runtime);
         Ok(())
     }
 
@@ -185,9 +185,19 @@ impl<P: Pattern> Owner<P> {
         let settings = Settings::new::<P>(&self.core.options);
         let origin = Origin { endpoint, accepted: true };
         let place = Place::apart(self.net.stop.clone());
-        self.net.tasks.spawn(listener::serve(io, None, origin, port, settings, place));
-        lock(&self.net.runtime).get_or_insert(runtime);
+        let span = ConnectionSpan::of(&settings, &origin.endpoint, None);
+        self.net.tasks.spawn(span.around(listener::serve(io, None, origin, port, settings, place)));
+        self.begin(runtime);
         Ok(())
+    }
+
+    /// Notes the runtime to linger on; with the first one, metrics begin to be told.
+    fn begin(&self, runtime: Handle) {
+        lock(&self.net.runtime).get_or_insert_with(|| {
+            #[cfg(feature = "metrics")]
+            runtime.spawn(super::metering::run(Arc::downgrade(&self.core), self.net.stop.clone()));
+            runtime
+        });
     }
 
     pub(super) fn unbind<E: TryInto<Endpoint>>(&self, at: E) -> bool {
@@ -258,6 +268,8 @@ async fn linger<P: Pattern>(core: &Core<P>, tasks: &TaskTracker) {
     }
     tasks.close();
     let _ = timeout_at(grace, tasks.wait()).await;
+    #[cfg(feature = "metrics")]
+    core.publish_metrics();
     core.end_monitors();
 }
 

@@ -1,12 +1,15 @@
 //! The socket as its engines see it.
 
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use super::core::Core;
+#[cfg(feature = "tracing")]
+use crate::monitor::trace;
 use crate::monitor::{Cause, Event};
 use crate::pattern::Pattern;
 use crate::peer::{PeerId, PeerInfo, Queued};
-use crate::pipe::{Batch, Delivered, Delivery, Ending, Join, Origin, Outbound, Patience, Port, Taken};
+use crate::pipe::{Batch, Delivered, Delivery, Ending, Join, Origin, Outbound, Patience, Port, Taken, Timed};
 use crate::sync::lock;
 use crate::wire::{self, Remote};
 
@@ -68,6 +71,8 @@ impl<P: Pattern> Port for Core<P> {
                 return Taken::EndNow;
             }
             state.pipes.take(id, batch, limit);
+            #[cfg(feature = "metrics")]
+            state.flow.handle_taken(batch);
             let Some(pipe) = state.pipes.get_mut(id) else { return Taken::EndNow };
             pipe.out.set_flowing(true);
             if !batch.is_idle() {
@@ -114,6 +119,8 @@ impl<P: Pattern> Port for Core<P> {
     fn deliver(&self, id: PeerId, delivery: Delivery) -> Result<Delivered, wire::Error> {
         let is_subscription = matches!(delivery, Delivery::Subscription(_));
         self.with(|state| {
+            #[cfg(feature = "metrics")]
+            state.flow.handle_delivery(&delivery);
             let delivered = state.deliver(id, delivery);
             if is_subscription || P::TYPE.publishes() {
                 state.wake_watchers();
@@ -134,6 +141,8 @@ impl<P: Pattern> Port for Core<P> {
     fn part(&self, id: PeerId, batch: Batch, cause: Cause, comes_back: bool) {
         let left = batch.unwritten();
         let parted = self.with(|state| {
+            #[cfg(feature = "metrics")]
+            left.iter().for_each(|segment| state.flow.handle_returned(segment.messages, segment.len()));
             let pipe = state.pipes.get_mut(id)?;
             pipe.out.restore(left);
             pipe.out.set_flowing(false);
@@ -156,7 +165,21 @@ impl<P: Pattern> Port for Core<P> {
         }
     }
 
+    fn took(&self, what: Timed, time: Duration) {
+        #[cfg(feature = "metrics")]
+        match what {
+            Timed::Handshake => self.meter.handle_handshake(time),
+            Timed::RoundTrip => self.meter.handle_round_trip(time),
+        }
+        #[cfg(not(feature = "metrics"))]
+        let _ = (what, time);
+    }
+
     fn report(&self, event: Event) {
+        #[cfg(feature = "metrics")]
+        self.meter.handle_event(&event);
+        #[cfg(feature = "tracing")]
+        trace::tell(P::TYPE, &self.options.name, &event);
         let wakes = lock(&self.monitors).report(&event);
         wakes.into_iter().for_each(Waker::wake);
     }

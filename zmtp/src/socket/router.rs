@@ -1,6 +1,7 @@
 //! What only a ROUTER can: name the peer it receives from and sends to.
 
 use std::future::poll_fn;
+use std::task::Poll;
 
 use super::core::Core;
 use super::sender::refused;
@@ -57,6 +58,17 @@ macro_rules! receives {
             /// If you drop the future, nothing was taken.
             pub async fn recv_event(&mut self) -> Result<RouterEvent, RecvError> {
                 poll_fn(|cx| self.receiver.poll_next(&self.core, Some(cx), event)).await
+            }
+
+            /// Receives what happens next, if it has happened.
+            ///
+            /// # Errors
+            /// [`RecvError::Empty`] when there is nothing now, else the same as [`recv_event`](Self::recv_event).
+            pub fn try_recv_event(&mut self) -> Result<RouterEvent, RecvError> {
+                match self.receiver.poll_next(&self.core, None, event) {
+                    Poll::Ready(result) => result,
+                    Poll::Pending => Err(RecvError::Empty),
+                }
             }
         }
     )*};

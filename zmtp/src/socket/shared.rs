@@ -47,6 +47,19 @@ macro_rules! shared {
                 poll_fn(|cx| self.core.poll_peers(n, &mut turn.turn.ticket, cx)).await;
             }
 
+            /// What the socket is [called](crate::Builder::name) in metrics and traces.
+            pub fn name(&self) -> &str {
+                &self.core.options.name
+            }
+
+            /// Tells the installed recorder what this socket has counted since it last did. It does so by itself each
+            /// second, from the first `bind`, `connect` or `attach` on, and when it is closed; this is for who cannot
+            /// wait.
+            #[cfg(feature = "metrics")]
+            pub fn publish_metrics(&self) {
+                self.core.publish_metrics();
+            }
+
             /// How many messages were dropped since the socket was made, by reason.
             pub fn drops(&self) -> Drops {
                 self.core.drops()

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use crate::error::{SendErrorKind, Unsent};
 use crate::message::Message;
+#[cfg(feature = "metrics")]
+use crate::monitor::meter::Flow;
 use crate::monitor::{Cause, Refusal};
 use crate::options::Options;
 use crate::pattern::{Pattern, Receives, Sends};
-use crate::peer::{PeerId, PeerInfo};
+use crate::peer::{Drops, PeerId, PeerInfo};
 use crate::pipe::{
     Delivered, Delivery, Ending, Outbound, Parcel, Patience, Pipes, Ticket, View, Waiters, Wish,
 };
@@ -45,6 +47,9 @@ pub(super) struct State<P> {
     pub(super) conflate: bool,
     /// Some peer has joined the fair queue since the receiver last looked.
     arrivals: Arc<AtomicBool>,
+    /// What connections have taken and delivered.
+    #[cfg(feature = "metrics")]
+    pub(super) flow: Flow,
 }
 
 impl<P: Pattern> State<P> {
@@ -66,6 +71,8 @@ impl<P: Pattern> State<P> {
             immediate: options.immediate,
             conflate: marks.conflate,
             arrivals,
+            #[cfg(feature = "metrics")]
+            flow: Flow::default(),
         }
     }
 }
@@ -189,6 +196,12 @@ impl<P: Receives> State<P> {
 }
 
 impl<P: Pattern> State<P> {
+    /// All that was dropped, those included that the receiving task found unwanted.
+    pub(super) fn drops(&self) -> Drops {
+        let drops = self.pipes.drops;
+        Drops { unwanted: drops.unwanted + self.pattern.unwanted(), ..drops }
+    }
+
     pub(super) fn watch(
         &mut self,
         done: impl FnOnce(&Self) -> bool,

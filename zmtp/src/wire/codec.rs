@@ -93,3 +93,39 @@ pub enum CodecError {
     #[error(transparent)]
     Wire(#[from] Error),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_comes_out_when_its_last_octet_is_there_and_not_before() {
+        let mut codec = FrameCodec::new(1024);
+        for len in [0, 1, 255, 256, 1024] {
+            let frame = RawFrame { more: true, command: false, body: vec![b'x'; len].into() };
+            let mut wire = BytesMut::new();
+            codec.encode(frame.clone(), &mut wire).unwrap();
+            let mut so_far = BytesMut::new();
+            let (last, rest) = wire.split_last().unwrap();
+            for octet in rest {
+                so_far.put_u8(*octet);
+                assert_eq!(codec.decode(&mut so_far).unwrap(), None, "of {len}");
+            }
+            so_far.put_u8(*last);
+            assert_eq!(codec.decode(&mut so_far).unwrap(), Some(frame));
+            assert!(so_far.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_frame_above_the_limit_or_of_an_unknown_kind_is_refused_at_its_header() {
+        let mut codec = FrameCodec::new(1024);
+        let refused = |codec: &mut FrameCodec, wire: &[u8]| match codec.decode(&mut wire.into()) {
+            Err(CodecError::Wire(error)) => error,
+            other => panic!("{other:?}"),
+        };
+        let too_large = Misbehaved::MessageTooLarge { size: 1025, limit: 1024 };
+        assert_eq!(refused(&mut codec, b"\x02\0\0\0\0\0\0\x04\x01"), too_large.into());
+        assert!(matches!(refused(&mut codec, b"\x80\x01x"), Error::Malformed(_)));
+    }
+}

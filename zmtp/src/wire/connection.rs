@@ -57,6 +57,8 @@ pub struct Connection {
     ttl: Option<u16>,
     /// PINGs, PONGs and unknown commands that nobody has counted yet.
     idle_commands: u32,
+    /// PONGs that nobody has asked for yet.
+    pongs: u32,
     /// With CURVE, what stands between the stream and `buffer`, which then holds what was opened.
     #[cfg(feature = "curve")]
     sealed: Option<Box<Sealed>>,
@@ -84,6 +86,7 @@ impl Connection {
             ping: None,
             ttl: None,
             idle_commands: 0,
+            pongs: 0,
             #[cfg(feature = "curve")]
             sealed: None,
         }
@@ -225,6 +228,12 @@ impl Connection {
         std::mem::take(&mut self.idle_commands)
     }
 
+    /// How many PONGs [`poll_event`](Self::poll_event) has found since this was asked last: answers to a
+    /// [`ping`](Self::ping), from an honest peer.
+    pub fn take_pongs(&mut self) -> u32 {
+        std::mem::take(&mut self.pongs)
+    }
+
     /// Whether the peer has begun something that it has not finished: a handshake, a frame, a message.
     pub fn is_mid_message(&self) -> bool {
         match &self.phase {
@@ -311,7 +320,10 @@ impl Connection {
                                 return Ok(Some(Event::Subscription(subscription)));
                             }
                             // PONG is a sign of life like any other octet; commands that we do not know mean nothing.
-                            Command::Pong { .. } | Command::Unknown(_) => {
+                            command @ (Command::Pong { .. } | Command::Unknown(_)) => {
+                                if matches!(command, Command::Pong { .. }) {
+                                    self.pongs = self.pongs.saturating_add(1);
+                                }
                                 self.idle_commands = self.idle_commands.saturating_add(1);
                             }
                         }

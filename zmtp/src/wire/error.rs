@@ -28,6 +28,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// Who is to blame, in a word: the variant's name.
+    pub(crate) fn blame(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed",
+            Self::Misbehaved(_) => "misbehaved",
+            Self::Incompatible(_) => "incompatible",
+            Self::Denied(_) => "denied",
+            Self::Refused(_) => "refused",
+            #[cfg(feature = "curve")]
+            Self::Curve(_) => "curve",
+        }
+    }
+
     /// Whether the peer is honest but of another version, mechanism or socket type.
     pub fn is_incompatible(&self) -> bool {
         matches!(self, Self::Incompatible(_))

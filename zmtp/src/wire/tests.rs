@@ -209,6 +209,57 @@ fn without_room_nothing_is_taken() {
     assert!(matches!(connection.poll_event(1), Ok(Some(Event::Messages(_)))));
 }
 
+#[test]
+fn each_pong_is_told_once_and_nothing_else_counts_as_one() {
+    let mut connection = Connection::new(Config::new(SocketType::Pull));
+    connection.receive(&greeted(b"\x04\x05\x04PONG\x04\x08\x04PONGctx\x04\x07\x04PING\0\0\x04\x02\x01X"));
+    assert!(matches!(connection.poll_event(1), Ok(Some(Event::Ready(_)))));
+    assert_eq!(connection.take_pongs(), 0);
+    assert!(matches!(connection.poll_event(1), Ok(None)));
+    assert_eq!((connection.take_pongs(), connection.take_idle_commands()), (2, 4));
+    assert_eq!(connection.take_pongs(), 0);
+}
+
+#[test]
+fn subscriptions_are_told_as_commands_to_3_1_and_as_messages_to_3_0_and_heard_as_commands() {
+    for (minor, expected) in
+        [(1, &b"\x04\x0c\x09SUBSCRIBEab\x04\x09\x06CANCELab"[..]), (0, b"\0\x03\x01ab\0\x03\0ab")]
+    {
+        let mut connection = Connection::new(Config::new(SocketType::Sub));
+        let mut input = greeted(b"");
+        input[11] = minor;
+        let ready = input.windows(4).position(|octets| octets == b"PUSH").unwrap();
+        input.splice(ready..ready + 4, *b"XPUB");
+        connection.receive(&input);
+        assert!(matches!(connection.poll_event(1), Ok(Some(Event::Ready(_)))), "3.{minor}");
+        connection.transmit();
+        for wanted in [true, false] {
+            connection.announce(Subscription { topic: "ab".into(), wanted });
+        }
+        assert_eq!(connection.transmit().unwrap(), expected);
+
+        connection.receive(b"\x04\x0b\x09SUBSCRIBEc\x04\x08\x06CANCELc");
+        for wanted in [true, false] {
+            let expected = Subscription { topic: "c".into(), wanted };
+            assert!(
+                matches!(connection.poll_event(1), Ok(Some(Event::Subscription(heard))) if heard == expected)
+            );
+        }
+    }
+}
+
+#[test]
+fn only_a_denial_for_now_lets_a_peer_come_again() {
+    for (denial, text, is_final) in [
+        (Denial::ForNow, "300 (not now)", false),
+        (Denial::Denied, "400 (denied)", true),
+        (Denial::Failed, "500 (there was no decision)", true),
+    ] {
+        assert_eq!(denial.to_string(), text);
+        assert_eq!(Error::Refused(denial).is_final(), is_final);
+    }
+}
+
 /// What let strangers past CURVE and PLAIN in libzmq once (CVE-2014-7202): the mechanism is ours to say, whatever a peer
 /// calls its own, and whatever comes behind.
 #[test]

@@ -7,7 +7,7 @@ use monocoque::zmq::{
     DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SocketOptions,
     SubSocket,
 };
-use zmtp_benches::Arguments;
+use zmtp_benches::{Arguments, keys};
 use zmtp_rivals::{Kind, Rival, ready, variant};
 
 enum Any {
@@ -32,7 +32,18 @@ fn options(kind: Kind, arguments: &Arguments) -> SocketOptions {
         .with_recv_hwm(arguments.hwm)
         .with_send_hwm(arguments.hwm)
         .with_write_coalescing(variant() == "coalesce");
-    if kind == Kind::Pub { options.with_xpub_nodrop(true) } else { options }
+    let options = if kind == Kind::Pub { options.with_xpub_nodrop(true) } else { options };
+    let pair = |options: SocketOptions, (public, secret)| {
+        options.with_curve_keypair(keys::octets(public), keys::octets(secret))
+    };
+    match kind {
+        _ if !arguments.curve => options,
+        // Those that bind.
+        Kind::Pull | Kind::Rep | Kind::Pub | Kind::Router => {
+            pair(options, keys::SERVER).with_curve_server(true)
+        }
+        _ => pair(options, keys::CLIENT).with_curve_serverkey(keys::octets(keys::SERVER.0)),
+    }
 }
 
 fn made(socket: Any) -> Monocoque {

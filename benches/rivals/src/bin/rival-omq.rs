@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use omq::{Context, Message, Options, Socket, SocketType};
-use zmtp_benches::Arguments;
+use omq::{Context, CurveKeypair, CurvePublicKey, CurveSecretKey, Message, Options, Socket, SocketType};
+use zmtp_benches::{Arguments, keys};
 use zmtp_rivals::{Kind, Rival, variant};
 
 struct Omq(Socket);
@@ -15,6 +15,13 @@ fn make(kind: Kind, arguments: &Arguments) -> Omq {
     let hwm = arguments.hwm as u32;
     let mut options = Options::default().send_hwm(hwm).recv_hwm(hwm).linger(Duration::from_secs(30));
     options.xpub_nodrop = kind == Kind::Pub;
+    if arguments.curve {
+        options = match kind {
+            // Those that bind.
+            Kind::Pull | Kind::Rep | Kind::Pub | Kind::Router => options.curve_server(pair(keys::SERVER)),
+            _ => options.curve_client(pair(keys::CLIENT), pair(keys::SERVER).public),
+        };
+    }
     let kind = match kind {
         Kind::Push => SocketType::Push,
         Kind::Pull => SocketType::Pull,
@@ -26,6 +33,11 @@ fn make(kind: Kind, arguments: &Arguments) -> Omq {
         Kind::Router => SocketType::Router,
     };
     Omq(context.socket(kind, options))
+}
+
+fn pair((public, secret): (&str, &str)) -> CurveKeypair {
+    let public = CurvePublicKey::from_z85(public).expect("a key");
+    CurveKeypair { public, secret: CurveSecretKey::from_z85(secret).expect("a key") }
 }
 
 impl Rival for Omq {

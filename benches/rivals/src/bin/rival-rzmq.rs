@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use rzmq::socket::options as o;
 use rzmq::{Context, Msg, Socket, SocketType};
-use zmtp_benches::Arguments;
+use zmtp_benches::{Arguments, keys};
 use zmtp_rivals::{Kind, Rival};
 
 struct Rzmq {
@@ -32,6 +32,19 @@ async fn make(kind: Kind, arguments: &Arguments) -> Rzmq {
     socket.set_option(o::RCVHWM, hwm).await.expect("a mark");
     if kind == Kind::Pub {
         socket.set_option(o::XPUB_NODROP, 1_i32).await.expect("nodrop");
+    }
+    if arguments.curve {
+        match kind {
+            // Those that bind.
+            Kind::Pull | Kind::Rep | Kind::Pub | Kind::Router => {
+                socket.set_option(o::CURVE_SERVER, true).await.expect("a server");
+                socket.set_option_raw(o::CURVE_SECRET_KEY, keys::SERVER.1.as_bytes()).await.expect("a key");
+            }
+            _ => {
+                socket.set_option_raw(o::CURVE_SECRET_KEY, keys::CLIENT.1.as_bytes()).await.expect("a key");
+                socket.set_option_raw(o::CURVE_SERVER_KEY, keys::SERVER.0.as_bytes()).await.expect("a key");
+            }
+        }
     }
     Rzmq { socket, is_router: kind == Kind::Router }
 }

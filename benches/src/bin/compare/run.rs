@@ -24,17 +24,22 @@ pub(crate) struct Contender {
 
 /// Name, program and variant of each rival, and what it is measured on: what it has.
 const RIVALS: [(&str, &str, &str, &[&str]); 6] = [
-    ("omq", "rival-omq", "plain", &["pushpull", "ipc", "inproc", "reqrep", "pubsub", "dealer", "scale"]),
-    ("omq-io", "rival-omq", "io", &["pushpull", "reqrep tcp", "pubsub", "dealer"]),
-    ("rzmq", "rival-rzmq", "mt", &["pushpull", "ipc", "inproc", "reqrep", "pubsub", "dealer"]),
+    (
+        "omq",
+        "rival-omq",
+        "plain",
+        &["pushpull", "curve", "ipc", "inproc", "reqrep", "pubsub", "dealer", "scale"],
+    ),
+    ("omq-io", "rival-omq", "io", &["pushpull", "curve", "reqrep tcp", "pubsub", "dealer"]),
+    ("rzmq", "rival-rzmq", "mt", &["pushpull", "curve", "ipc", "inproc", "reqrep", "pubsub", "dealer"]),
     (
         "zeromq",
         "rival-zeromq",
         "",
         &["pushpull", "ipc", "reqrep tcp", "reqrep ipc", "pubsub", "dealer", "scale"],
     ),
-    ("monocoque", "rival-monocoque", "eager", &["pushpull", "reqrep tcp", "pubsub", "dealer"]),
-    ("monocoque-coalesce", "rival-monocoque", "coalesce", &["pushpull", "pubsub", "dealer"]),
+    ("monocoque", "rival-monocoque", "eager", &["pushpull", "curve", "reqrep tcp", "pubsub", "dealer"]),
+    ("monocoque-coalesce", "rival-monocoque", "coalesce", &["pushpull", "curve", "pubsub", "dealer"]),
 ];
 
 impl Contender {

@@ -10,9 +10,24 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::address;
+/// Where a file is to be. While it exists others who ask are kept away from the directory, if it is ours to lock:
+/// keep it until the socket listens, for a file where nobody listens yet looks like one that was left behind.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// The same, wherever the process goes.
+    path: PathBuf,
+    _lock: Option<File>,
+}
+
+impl Place {
+    pub(super) fn new(path: &str) -> io::Result<Self> {
+        let path = std::path::absolute(path)?;
+        let lock = lock(&path, PATIENCE);
+        Ok(Self { path, _lock: lock })
+    }
+}
 
 /// The file of a bound socket. Removed in the end if it is still that of the socket: drop it before the socket, which
 /// keeps the system from giving the file's number to another.
@@ -30,23 +45,20 @@ impl SocketFile {
     /// # Errors
     /// `AddrInUse` when somebody listens there, or the file is no socket; whatever `bind` says.
     pub(super) fn take(
-        path: &str,
+        place: &Place,
         private: Option<Directory>,
         bind: impl Fn() -> io::Result<()>,
     ) -> io::Result<Self> {
-        // The same place, wherever the process goes.
-        let absolute = std::path::absolute(path)?;
-        let _lock = lock(&absolute, PATIENCE);
+        let path = &place.path;
         match bind() {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 check_left_behind(path)?;
-                fs::remove_file(&absolute)?;
+                fs::remove_file(path)?;
                 bind()?;
             }
             result => result?,
         }
-        let id = id(&absolute)?;
-        Ok(Self { path: absolute, id, _private: private })
+        Ok(Self { path: path.clone(), id: id(path)?, _private: private })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -97,7 +109,7 @@ impl Drop for Directory {
 }
 
 /// Whether this is the file of a socket that nobody listens at any more.
-fn check_left_behind(path: &str) -> io::Result<()> {
+fn check_left_behind(path: &Path) -> io::Result<()> {
     let in_use = |what| Err(io::Error::new(io::ErrorKind::AddrInUse, what));
     if !fs::symlink_metadata(path)?.file_type().is_socket() {
         return in_use("there is a file of this name, and it is no socket");
@@ -105,7 +117,7 @@ fn check_left_behind(path: &str) -> io::Result<()> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     // One whose queue is full refuses in another way than one that nobody listens at.
     socket.set_nonblocking(true)?;
-    match socket.connect(&address(path)?) {
+    match socket.connect(&SockAddr::unix(path)?) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
         _ => in_use("somebody listens at this path"),

@@ -12,7 +12,7 @@ use tokio::net::unix::UCred;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::spawn_blocking;
 
-use self::file::{Directory, SocketFile};
+use self::file::{Directory, Place, SocketFile};
 use super::{Accept, Dial, not_let_in, unsupported};
 use crate::endpoint::Endpoint;
 use crate::options::IpcOptions;
@@ -85,7 +85,8 @@ fn bind(path: &str, mode: Option<u32>, backlog: i32) -> io::Result<(Option<Socke
         _ => (None, path.to_owned()),
     };
     let at = address(&path)?;
-    let file = SocketFile::take(&path, private, || socket.bind(&at))?;
+    let place = Place::new(&path)?;
+    let file = SocketFile::take(&place, private, || socket.bind(&at))?;
     if let Some(mode) = mode {
         std::fs::set_permissions(file.path(), PermissionsExt::from_mode(mode))?;
     }
