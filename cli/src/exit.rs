@@ -21,6 +21,8 @@ pub(crate) enum Exit {
     /// Some messages were for nobody, and were told one by one.
     Unroutable,
     Refused(String),
+    /// With this code, and why stands in the verb's own report.
+    Told(u8),
     /// By the number of the signal.
     Signal(u8),
 }
@@ -33,6 +35,7 @@ impl Exit {
             Self::TimedOut(_) => 2,
             Self::Usage(_) | Self::BadInput => USAGE,
             Self::Refused(_) => 4,
+            Self::Told(code) => *code,
             Self::Signal(number) => 128 + number,
         }
     }
@@ -48,7 +51,7 @@ impl Exit {
     /// Says why, unless all went well or the user knows, and turns into the exit code.
     pub(crate) fn report(self) -> ExitCode {
         match &self {
-            Self::Done | Self::BadInput | Self::Unroutable | Self::Signal(_) => {}
+            Self::Done | Self::BadInput | Self::Unroutable | Self::Told(_) | Self::Signal(_) => {}
             Self::TimedOut(why) => say(format_args!("timed out: {why}")),
             Self::Refused(why) => say(format_args!("refused: {why}")),
             Self::Failed(why) | Self::Usage(why) => say(why),

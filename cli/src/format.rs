@@ -18,9 +18,15 @@ pub(crate) struct Format {
 enum Style {
     Text { split_tabs: bool },
     Json,
+    Line,
+    Raw,
 }
 
 impl Format {
+    /// For output only: messages of one frame, each of which is a line already.
+    pub(crate) const LINES: Self = Self { style: Style::Line, routed: false };
+    /// For output only: the octets of the first frame, and nothing behind them.
+    pub(crate) const RAW: Self = Self { style: Style::Raw, routed: false };
     pub(crate) const JSON: Self = Self { style: Style::Json, routed: false };
 
     pub(crate) const fn text(split_tabs: bool) -> Self {
@@ -37,6 +43,7 @@ impl Format {
         let message = match self.style {
             Style::Text { split_tabs } => text::read(line, split_tabs),
             Style::Json => json::read(&line),
+            Style::Line | Style::Raw => Ok(line.into()),
         };
         message.and_then(|message| self.sendable(message))
     }
@@ -64,6 +71,8 @@ impl Format {
         match self.style {
             Style::Text { .. } => text::write(message, out),
             Style::Json => json::write(message, out),
+            Style::Line => out.write_all(message.first()).and_then(|()| out.write_all(b"\n")),
+            Style::Raw => out.write_all(message.first()),
         }
     }
 
@@ -72,7 +81,7 @@ impl Format {
     /// frame.
     pub(crate) fn longest_line(self, largest: u64) -> usize {
         let longest = match self.style {
-            Style::Text { .. } => largest,
+            Style::Text { .. } | Style::Line | Style::Raw => largest,
             Style::Json => largest.saturating_mul(2).saturating_add(1 << 16),
         };
         usize::try_from(longest).unwrap_or(usize::MAX).min(isize::MAX as usize)

@@ -37,9 +37,14 @@ impl Input {
             messages.push(format.sendable(message)?);
         }
         if messages.is_empty() {
-            return Ok(Self::Lines(StandardInput::new(format, largest)));
+            return Ok(Self::lines(format, largest));
         }
         Ok(Self::Given(Given::new(messages, sending.repeat.unwrap_or(1))))
+    }
+
+    /// The lines of standard input.
+    pub(crate) fn lines(format: Format, largest: u64) -> Self {
+        Self::Lines(StandardInput::new(format, largest))
     }
 
     /// The next message, or why there is none at this place; nothing at the end. After a large message the

@@ -11,6 +11,7 @@ use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use zmtp::{Frame, Message};
 
 use crate::text::MOST_FRAMES;
@@ -41,8 +42,30 @@ pub(crate) fn write(message: &Message, out: &mut impl Write) -> io::Result<()> {
     out.write_all(b"]}\n")
 }
 
+/// What a peer has said, as a value: a string, or an object with its base64 where that is no text, or could play with a
+/// terminal though it stands in JSON.
+pub(crate) fn octets(said: &[u8]) -> Value {
+    match std::str::from_utf8(said) {
+        Ok(text) if !text.chars().any(|c| c >= '\u{7f}' && c.is_control()) => text.into(),
+        _ => serde_json::json!({ "base64": STANDARD.encode(said) }),
+    }
+}
+
+/// What `octets` has made a value of, or nothing of another value.
+pub(crate) fn from_octets(value: &Value) -> Vec<u8> {
+    match value {
+        Value::String(text) => text.clone().into_bytes(),
+        value => STANDARD.decode(value["base64"].as_str().unwrap_or_default()).unwrap_or_default(),
+    }
+}
+
+/// A field that is a string or an object with base64, for lines that are no messages.
+pub(crate) fn frame<'de, D: Deserializer<'de>>(input: D) -> Result<Frame, D::Error> {
+    OneFrame::deserialize(input).map(|OneFrame(frame)| frame)
+}
+
 /// What serde_json says, without its `line 1`: the caller knows which line of the input this is.
-fn problem(error: &serde_json::Error) -> String {
+pub(crate) fn problem(error: &serde_json::Error) -> String {
     let said = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     match said.strip_suffix(&place) {

@@ -2,8 +2,10 @@
 //!
 //! A verb is a short file in `verbs/`, with its options and its help, over shared parts. `args.rs` has the
 //! options that verbs share, `run.rs` is the life of a socket, `send.rs`, `receive.rs`, `exchange.rs`, `request.rs`,
-//! `reply.rs` and `join.rs` are its work, `input.rs` and `output.rs` the standard streams, `watch.rs` the events. What
-//! needs no socket is pure and tested on the spot: `text.rs`, `json.rs`, `lines.rs`, `units.rs`.
+//! `reply.rs` and `join.rs` are its work, `input.rs` and `output.rs` the standard streams, `watch.rs` the events.
+//! `doctor/` has no socket: it talks to a peer itself. `balance/` and `clone/` have sockets of `zmtp-patterns`. What needs no
+//! socket is pure and tested on the spot: `text.rs`, `json.rs`, `lines.rs`, `units.rs`.
+//! `settings.rs` takes options from the environment and from a file.
 
 use std::process::ExitCode;
 
@@ -13,6 +15,10 @@ use crate::exit::{Exit, USAGE};
 use crate::verbs::Verb;
 
 mod args;
+mod balance;
+mod bench;
+mod clone;
+mod doctor;
 mod exchange;
 mod exit;
 mod format;
@@ -28,6 +34,7 @@ mod request;
 mod run;
 mod security;
 mod send;
+mod settings;
 mod signals;
 mod sockets;
 mod source;
@@ -47,7 +54,12 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let line = std::env::args_os().collect();
+    let line = match settings::complete(&Cli::command(), line, |name| std::env::var_os(name)) {
+        Ok(line) => line,
+        Err(wrong) => return Exit::Usage(wrong).report(),
+    };
+    let cli = match Cli::try_parse_from(line) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version arrive here as well; they go to standard output and are no error.
@@ -55,8 +67,9 @@ fn main() -> ExitCode {
             if !error.use_stderr() {
                 return ExitCode::SUCCESS;
             }
-            let verb = std::env::args().nth(1).unwrap_or_default();
-            usage::explain(&error, &Cli::command(), &verb);
+            let words: Vec<_> =
+                std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+            usage::explain(&error, &Cli::command(), &words);
             return USAGE.into();
         }
     };
@@ -76,4 +89,5 @@ fn main() -> ExitCode {
 
 const MAP: &str = "\
 Exit codes: 0 done, 1 work failed, 2 timed out, 3 usage or bad input, 4 refused by the peer.
+Nothing arrives? `zmtp doctor tcp://HOST:PORT` says which step on the way there fails.
 `zmtp VERB --help` has examples.";

@@ -117,7 +117,6 @@ pub(crate) fn build<P: Pattern>(builder: Builder<P>, place: &Place, common: &Com
         .recv_hwm_bytes((waiting / 2).max(WAITING_PER_PEER))
         .linger(end.linger)
         .security(secured.security())
-        .pending_handshakes(PENDING)
         .max_message_size(options.max_message_size);
     if let Some(hwm) = options.send_hwm {
         builder = builder.send_hwm(hwm);
@@ -133,9 +132,6 @@ pub(crate) fn build<P: Pattern>(builder: Builder<P>, place: &Place, common: &Com
     }
     builder.build()
 }
-
-/// A terminal's peers often come from one host, and all at once: an eighth of these may be in their handshake then.
-const PENDING: usize = 8 * 1024;
 
 /// Binds, saying where, and connects.
 pub(crate) async fn open(socket: &impl Open, place: &Place) -> Result<(), Exit> {

@@ -1,5 +1,6 @@
 //! The security options: files are read when the command line is, so that what is wrong with one is a usage error.
 
+use std::fs::Metadata;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use zmtp::{Authenticator, Curve, Plain, Security};
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Security")]
 pub(crate) struct Secured {
-    /// Be a client of PLAIN; the password is FILE's first line
+    /// Be a client of PLAIN; the password is the first line of FILE, which nobody else may be able to read
     #[arg(long, value_name = "USER:FILE", value_parser = plain, conflicts_with_all = ["plain_users", "curve_key", "curve_server_key", "curve_clients"])]
     plain: Option<Plain>,
 
@@ -61,9 +62,28 @@ impl Secured {
 
 fn plain(text: &str) -> Result<Plain, String> {
     let (user, file) = text.split_once(':').ok_or("write USER:FILE")?;
-    let content = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+    let io = |error| format!("{file}: {error}");
+    check_private(file, &std::fs::metadata(file).map_err(io)?)?;
+    let content = std::fs::read_to_string(file).map_err(io)?;
     let password = content.lines().next().unwrap_or_default();
     Plain::client(user, password).map_err(|error| error.to_string())
+}
+
+/// As with the file of a secret key, others may have no right to it.
+#[cfg(unix)]
+fn check_private(file: &str, metadata: &Metadata) -> Result<(), String> {
+    use std::os::unix::fs::PermissionsExt;
+    match metadata.permissions().mode() & 0o777 {
+        mode if mode & 0o077 != 0 => {
+            Err(format!("{file}: its mode is {mode:o}, so others can read the password; `chmod 600` it"))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+fn check_private(_file: &str, _metadata: &Metadata) -> Result<(), String> {
+    Ok(())
 }
 
 fn users(file: &str) -> Result<Authenticator, String> {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use zmtp::{Hwm, Reconnect, RoutingId};
+use zmtp::{Hwm, Reconnect, RoutingId, SocketType};
 
 /// A time: a number, perhaps with a fraction, and one of `us`, `ms`, `s`, `m`, `h`. A bare `0` needs no unit.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -72,6 +72,14 @@ pub(crate) fn hwm(text: &str) -> Result<Hwm, String> {
 /// The name that a router knows a peer by.
 pub(crate) fn routing_id(text: &str) -> Result<RoutingId, String> {
     RoutingId::try_from(text).map_err(|error| error.to_string())
+}
+
+/// A type of socket, in capitals or not.
+pub(crate) fn socket_type(text: &str) -> Result<SocketType, String> {
+    SocketType::from_name(text.to_ascii_uppercase().as_bytes()).ok_or_else(|| {
+        let all = SocketType::ALL.map(SocketType::as_str).join(", ");
+        format!("`{}` is not a type of socket; expected one of {all}", text.escape_debug())
+    })
 }
 
 /// How long to wait between two tries to connect: `100ms..5s`.

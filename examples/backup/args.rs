@@ -63,12 +63,16 @@ pub(crate) struct ServerArgs {
     #[arg(long)]
     pub(crate) external: bool,
 
+    /// Send orders by PUSH and take reports by PULL, for workers of any kind.
+    #[arg(long)]
+    pub(crate) classic: bool,
+
     /// Where workers get their orders [default: any free port, or tcp://127.0.0.1:1234 with --external].
     #[arg(long, value_name = "ENDPOINT")]
     pub(crate) orders: Option<Endpoint>,
 
     /// Where workers report [default: any free port, or tcp://127.0.0.1:1235 with --external].
-    #[arg(long, value_name = "ENDPOINT")]
+    #[arg(long, value_name = "ENDPOINT", requires = "classic")]
     pub(crate) reports: Option<Endpoint>,
 
     /// Let the workers run this program instead of copying: {} is the folder, DEST the place for the copy.
@@ -92,14 +96,18 @@ pub(crate) struct ServerArgs {
     pub(crate) json: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct WorkerArgs {
+    /// Work for a server that is --classic.
+    #[arg(long)]
+    pub(crate) classic: bool,
+
     /// Where the server hands out orders.
     #[arg(long, value_name = "ENDPOINT", default_value = "tcp://127.0.0.1:1234")]
     pub(crate) orders: Endpoint,
 
     /// Where the server takes reports.
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://127.0.0.1:1235")]
+    #[arg(long, value_name = "ENDPOINT", requires = "classic", default_value = "tcp://127.0.0.1:1235")]
     pub(crate) reports: Endpoint,
 
     /// What to be called; no other worker may have the same name [default: HOST-PROCESS].

@@ -8,10 +8,11 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub(crate) enum Event {
-    /// Both sockets are bound.
+    /// Bound, to one endpoint for everything or to two.
     Listening {
         orders: String,
-        reports: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reports: Option<String>,
     },
     WorkerStarted {
         worker: String,
@@ -174,7 +175,10 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use Event::*;
         match self {
-            Listening { orders, reports } => write!(f, "orders on {orders}, reports on {reports}"),
+            Listening { orders, reports: None } => write!(f, "orders and reports on {orders}"),
+            Listening { orders, reports: Some(reports) } => {
+                write!(f, "orders on {orders}, reports on {reports}")
+            }
             WorkerStarted { worker, pid } => write!(f, "{worker} started, process {pid}"),
             Ready { worker, ready, attached } => {
                 write!(f, "{worker} is ready ({ready} ready, {attached} attached)")

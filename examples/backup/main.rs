@@ -1,26 +1,30 @@
-//! `backup`: folders backed up by several worker processes, over PUSH and PULL.
+//! `backup`: folders backed up by several worker processes, by way of the balancer or over PUSH and PULL.
 //!
-//! A server binds PUSH for orders and PULL for reports and starts its workers, which are this same program
-//! (`backup worker`). It waits at the *ready barrier*: PUSH deals its messages to whoever is attached, so
-//! orders sent as soon as the first worker is there would all be that worker's. When everybody is ready it
-//! sends one order for every folder, collects the results, sends again what was lost with a worker, archives,
-//! and stops them all.
+//! A server starts its workers, which are this same program (`backup worker`). It waits at the *ready barrier*:
+//! if orders were dealt as soon as the first worker is there, they would all be that worker's. When everybody
+//! is ready it gives out one order for every folder, collects the results, has again done what was lost with a
+//! worker, archives, and stops them all.
 //!
 //! ```text
-//! server     the command line checked (setup), sockets and clock, processes (pool), the table (closing)
-//!   desk     decides, purely: barrier and counts (crew), orders and results (ledger), the phases
-//!   folders  what to save, the copy, the destination, the archive
-//! worker     orders in, one job at a time: a copy, or a program (command)
-//! protocol   what the two say to each other
-//! events     what they tell people and programs, as show prints it: bars, lines, JSON
+//! server       the command line checked (setup), processes (pool), the table (closing), and
+//!   balanced   orders by way of `zmtp_patterns::balancer`, which decides
+//!   classic    orders by PUSH, reports by PULL: sockets and clock
+//!     desk     decides, purely: barrier and counts (crew), orders and results (ledger), the phases
+//! folders      what to save, the copy, the destination, the archive
+//! worker       orders in (balanced, classic), one job at a time: a copy, or a program (command)
+//! protocol     what the two say to each other
+//! events       what they tell people and programs, as show prints it: bars, lines, JSON
 //! ```
 //!
-//! What PUSH and PULL cannot do, this program cannot do: a worker cannot be addressed, so a slow one gets as
-//! many orders as a fast one; an order in the queue of a dead worker is missed only because we watch its
-//! process and its connection; and `KILL` is sent in rounds until everybody has gone. `patterns` has a
-//! balancer without these limits.
+//! With the balancer each worker has one connection, and gets an order when it is free: a fast one gets more of
+//! them, a dead one's go to others, and each is told by itself to stop.
 //!
-//! Nobody is asked who he is: whoever reaches the two ports can take orders and report results. They are on the
+//! With `--classic`, any worker with a PULL and a PUSH will do, written with whatever library. What these
+//! cannot do, the program cannot do then: a worker cannot be addressed, so a slow one gets as many orders as a
+//! fast one; an order in the queue of a dead worker is missed only because we watch its process and its
+//! connection; and `KILL` is sent in rounds until everybody has gone.
+//!
+//! Nobody is asked who he is: whoever reaches the ports can take orders and report results. They are on the
 //! loopback interface unless `--orders` and `--reports` say otherwise.
 
 mod args;
@@ -28,6 +32,7 @@ mod desk;
 mod events;
 mod folders;
 mod interrupt;
+mod outcome;
 mod protocol;
 mod server;
 mod show;
@@ -40,7 +45,7 @@ use time::OffsetDateTime;
 
 use crate::{
     args::{Cli, ServerArgs, Verb, WorkerArgs},
-    desk::Trouble,
+    outcome::Trouble,
     server::{Server, Setup},
     show::Show,
     worker::Farewell,

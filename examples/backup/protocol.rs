@@ -17,12 +17,17 @@
 //! Numbers are decimal. A worker without a name may send `done` and `failed` with an empty name instead of
 //! `1`.
 //!
+//! With a balancer between them there are no such messages. An order is the payload of a job, a [`Task`]; `done`
+//! and `failed` are what its worker says of it in the end, a [`Report`]; both in JSON.
+//!
 //! Decoding trusts nobody: names and texts are cut to a sane length, numbers must be numbers, and what does
 //! not fit is [`Malformed`]. Whether a report makes sense at this moment is not asked here but by the desk.
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::Path, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use zmtp::Message;
+use zmtp_patterns::balancer::job::WorkerId;
 
 /// What the server asks of whichever worker reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +37,7 @@ pub(crate) enum Order {
 }
 
 /// What a worker tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Report {
     Ready { worker: String },
     Started { worker: String, job: usize, attempt: u32 },
@@ -43,7 +48,7 @@ pub(crate) enum Report {
 }
 
 /// One folder to copy, and for the how-manieth time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Task {
     pub(crate) job: usize,
     pub(crate) attempt: u32,
@@ -52,7 +57,7 @@ pub(crate) struct Task {
 }
 
 /// What a worker has copied.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Copied {
     pub(crate) files: u64,
     pub(crate) bytes: u64,
@@ -87,7 +92,32 @@ impl Order {
     }
 }
 
+impl Task {
+    pub(crate) fn to_payload(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("plain data")
+    }
+
+    /// The task of a payload, at its how-manieth lease: each is an attempt of its own, and has a place of its own.
+    pub(crate) fn from_payload(payload: &[u8], lease: u16) -> Result<Self, Malformed> {
+        let mut task: Self = serde_json::from_slice(payload).map_err(|error| Malformed(error.to_string()))?;
+        task.attempt = task.attempt.saturating_add(u32::from(lease).saturating_sub(1));
+        let destination = Path::new(&task.destination).with_extension(task.attempt.to_string());
+        task.destination = destination.to_string_lossy().into_owned();
+        Ok(task)
+    }
+}
+
 impl Report {
+    pub(crate) fn to_payload(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("plain data")
+    }
+
+    /// Looked at as closely as a message.
+    pub(crate) fn from_payload(payload: &[u8]) -> Result<Self, Malformed> {
+        let report: Self = serde_json::from_slice(payload).map_err(|error| Malformed(error.to_string()))?;
+        Self::decode(&report.encode())
+    }
+
     pub(crate) fn encode(&self) -> Message {
         let start = |word: &'static str, worker: &str| Message::new(word).with(worker);
         match self {
@@ -201,6 +231,13 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// What a worker of this name is called where names are short.
+pub(crate) fn worker_id(name: &str) -> WorkerId {
+    let mut id = [0; 16];
+    id.copy_from_slice(&blake3::hash(name.as_bytes()).as_bytes()[..16]);
+    WorkerId(id)
+}
+
 /// What is wrong with a worker's name, if anything: names stand in tables and on terminals.
 pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
     if name.len() > LONGEST_NAME {
@@ -261,6 +298,37 @@ mod tests {
         ] {
             assert_eq!(Report::decode(&report.encode()), Ok(report));
         }
+    }
+
+    #[test]
+    fn every_lease_of_a_task_is_an_attempt_with_a_place_of_its_own() {
+        let task = |attempt, destination: &str| Task {
+            job: 7,
+            attempt,
+            source: "/home/a".into(),
+            destination: destination.into(),
+        };
+        let payload = task(3, "/mnt/1.d/7.3").to_payload();
+        assert_eq!(Task::from_payload(&payload, 1), Ok(task(3, "/mnt/1.d/7.3")));
+        assert_eq!(Task::from_payload(&payload, 4), Ok(task(6, "/mnt/1.d/7.6")));
+        assert!(Task::from_payload(b"{}", 1).is_err());
+    }
+
+    #[test]
+    fn a_report_in_a_payload_is_looked_at_as_closely_as_a_message() {
+        let failed = |worker: &str, text: &str| Report::Failed {
+            worker: worker.into(),
+            job: 3,
+            attempt: 1,
+            text: text.into(),
+        };
+        let report = failed("w1", "exit code 1");
+        assert_eq!(Report::from_payload(&report.to_payload()), Ok(report));
+        let long = "x".repeat(LONGEST_TEXT + 1);
+        for wrong in [failed("a b", ""), failed("w", &long)] {
+            assert!(Report::from_payload(&wrong.to_payload()).is_err(), "{wrong:?}");
+        }
+        assert!(Report::from_payload(b"its worker was lost").is_err());
     }
 
     #[test]

@@ -1,13 +1,37 @@
 //! Published messaging designs as production components, built on the public API of [`zmtp`].
 //!
-//! Nothing is here yet. The components come in this order, each a folder with the same files (the wire, the pure
-//! state machine, the shells around it):
+//! Each component is a folder with the same parts: `wire` (what is said), `state` (who decides what: plain state
+//! machines, [`Machine`]), and the shells that give those sockets and clocks. What has no socket can be tested without
+//! one: [`sim`] puts many machines into a world where messages are late, lost and doubled, and processes die.
 //!
-//! 1. a balancer with a ready handshake,
-//! 2. peering brokers,
-//! 3. a clone server with a hot standby,
-//! 4. durable task pipes with a scheduler,
-//! 5. a central log with calibrated clocks and timeline pictures.
+//! 1. [`balancer`]: work to those who said that they are free. A [`Pivot`](balancer::Pivot) makes a process
+//!    of each task, and a [`Journal`](balancer::Journal) outlives the broker.
+//!    [`classic`] is its plain face, PUSH and PULL, for workers that know no more than that.
+//! 2. [`clone`]: one state, many replicas. A [`Store`](clone::Store) outlives the server; a hot standby is to follow.
+//! 3. Peering brokers, durable task pipes with a scheduler, and a central log with calibrated clocks and timeline pictures
+//!    are to follow.
 //!
-//! Until the first one lands, the `backup` example of this repository shows the classic PUSH and PULL face of the
-//! balancer.
+//! The `backup` example of this repository is such a plain one with processes, retries and files around it.
+
+pub mod balancer;
+pub mod classic;
+pub mod clone;
+pub mod sim;
+pub mod wire;
+
+#[cfg(feature = "harness")]
+#[doc(hidden)]
+pub mod harness;
+
+mod backoff;
+mod clock;
+mod flow;
+mod machine;
+mod store;
+mod timers;
+
+pub use backoff::Backoff;
+pub use flow::{Arrival, Inflow};
+pub use machine::Machine;
+pub use store::StoreError;
+pub use timers::Timers;

@@ -15,7 +15,7 @@ use zmtp::harness::TARGETS;
 
 #[test]
 fn every_input_of_the_fuzz_corpus_passes_its_target() {
-    for (name, target) in TARGETS {
+    for (name, target) in TARGETS.iter().chain(zmtp_patterns::harness::TARGETS) {
         let folder = root().join("fuzz/corpus").join(name);
         let inputs: Vec<_> = fs::read_dir(&folder).expect("a corpus for each target").collect();
         assert!(inputs.len() >= 8, "{} inputs in {}", inputs.len(), folder.display());

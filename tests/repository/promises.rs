@@ -1,4 +1,4 @@
-//! The README's promises name tests that exist.
+//! The README's promises name tests that exist, and so do those of the patterns.
 
 use std::fs;
 
@@ -11,12 +11,25 @@ fn every_promise_names_a_test_that_exists() {
     let rows: Vec<_> =
         promises.lines().filter(|line| line.starts_with("| ") && line.contains("` `")).collect();
     assert_eq!(rows.len(), 10);
-    for row in rows {
-        let (before, name) = row.trim_end_matches("` |").rsplit_once("` `").expect("file and test");
-        let (_, file) = before.rsplit_once('`').expect("a file");
-        let source = fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
-        assert!(source.contains(&format!("fn {name}(")), "{file} has no {name}");
-    }
+    rows.into_iter().for_each(names_a_test);
+}
+
+#[test]
+fn every_promise_and_every_failure_of_the_balancer_names_a_test_that_exists() {
+    let page = fs::read_to_string(root().join("docs/balancer.md")).expect("the page");
+    let promises = page.split_once("## Running it").expect("the tables").0;
+    let rows: Vec<_> =
+        promises.lines().filter(|line| line.starts_with("| ") && !line.contains("| test |")).collect();
+    assert!(rows.len() >= 27, "{}", rows.len());
+    rows.into_iter().for_each(names_a_test);
+}
+
+/// A row that ends with a file and a test in it.
+fn names_a_test(row: &str) {
+    let (before, name) = row.trim_end_matches("` |").rsplit_once("` `").expect("file and test");
+    let (_, file) = before.rsplit_once('`').expect("a file");
+    let source = fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+    assert!(source.contains(&format!("fn {name}(")), "{file} has no {name}");
 }
 
 #[test]

@@ -4,8 +4,11 @@ use clap::Subcommand;
 
 use crate::exit::Exit;
 
+mod balance;
+mod clone;
 mod completions;
 mod dealer;
+mod doctor;
 mod keygen;
 mod pair;
 mod proxy;
@@ -34,6 +37,9 @@ pub(crate) enum Verb {
     Router(router::Router),
     Pair(pair::Pair),
     Proxy(proxy::Proxy),
+    Balance(balance::Balance),
+    Clone(clone::Clones),
+    Doctor(doctor::Doctor),
     Keygen(keygen::Keygen),
     Completions(completions::Completions),
 }
@@ -54,6 +60,9 @@ impl Verb {
             Self::Router(verb) => verb.run().await,
             Self::Pair(verb) => verb.run().await,
             Self::Proxy(verb) => verb.run().await,
+            Self::Balance(verb) => verb.run().await,
+            Self::Clone(verb) => verb.run().await,
+            Self::Doctor(verb) => verb.run().await,
             Self::Keygen(verb) => verb.run(),
             Self::Completions(verb) => verb.run(),
         }

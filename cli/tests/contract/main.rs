@@ -6,6 +6,9 @@
 
 mod support;
 
+mod balance;
+mod clone;
+mod doctor;
 mod end;
 mod exchange;
 mod exit;

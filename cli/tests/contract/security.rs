@@ -18,6 +18,32 @@ fn keygen_prints_a_pair_that_belongs_together() {
     assert_eq!(object["public"].as_str().unwrap().len(), 40);
 }
 
+/// A limit to the size of files does what a full disk does: some octets are written, and then no more.
+#[cfg(target_os = "linux")]
+#[test]
+fn keys_for_which_there_is_no_room_leave_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = folder.path().join("server");
+    // The public key's file has 48 octets, the other one 96.
+    for room in [0, 40, 50, 95, 96] {
+        let ended = std::process::Command::new("sh")
+            .args(["-c", "trap '' XFSZ; exec prlimit --fsize=$0 \"$1\" keygen --out \"$2\""])
+            .args([&room.to_string(), env!("CARGO_BIN_EXE_zmtp")])
+            .arg(&name)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        let left = fs::read_dir(folder.path()).unwrap().count();
+        if room < 96 {
+            assert_eq!(ended.status.code(), Some(1), "{room} octets: {said}");
+            assert!(said.contains("File too large"), "{room} octets: {said}");
+            assert_eq!(left, 0, "{room} octets");
+        } else {
+            assert_eq!((ended.status.code(), left), (Some(0), 2), "{said}");
+        }
+    }
+}
+
 #[test]
 fn curve_by_files_lets_in_who_is_known_and_refuses_others_with_exit_4() {
     let folder = tempfile::tempdir().unwrap();
@@ -70,8 +96,10 @@ fn plain_by_files_lets_in_the_right_password_alone() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();
     fs::write(at("users"), "# who\nalice:secret\n").unwrap();
-    fs::write(at("right"), "secret\n").unwrap();
-    fs::write(at("wrong"), "Secret\n").unwrap();
+    for (name, password) in [("right", "secret\n"), ("wrong", "Secret\n")] {
+        fs::write(at(name), password).unwrap();
+        fs::set_permissions(at(name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
     let mut pull = zmtp(&format!("pull --bind tcp://127.0.0.1:0 --count 1 --plain-users {}", at("users")));
     let place = pull.bound();
     let push = |file: &str| {
@@ -89,11 +117,13 @@ fn what_is_wrong_with_the_options_is_a_usage_error_that_says_what() {
     zmtp(&format!("keygen --out {}", at("keys"))).done();
     fs::set_permissions(at("keys.key"), fs::Permissions::from_mode(0o644)).unwrap();
     fs::write(at("users"), "alice").unwrap();
+    fs::set_permissions(at("users"), fs::Permissions::from_mode(0o640)).unwrap();
     for (options, expected) in [
         (format!("--curve-server-key {} --curve-key {}", at("keys.pub"), at("keys.key")), "chmod 600"),
         (format!("--curve-server-key {}", at("nothing")), "neither a file nor a public key in Z85"),
         (format!("--plain-users {}", at("users")), "line 1: there has to be a colon"),
         (format!("--plain alice:{}", at("nothing")), "No such file"),
+        (format!("--plain alice:{}", at("users")), "its mode is 640, so others can read the password"),
         ("--plain alice".to_owned(), "write USER:FILE"),
         (format!("--curve-clients {}", at("keys.pub")), "--curve-key <FILE>"),
     ] {

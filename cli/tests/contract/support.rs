@@ -47,15 +47,33 @@ impl Zmtp {
         Self::start_with(arguments, Stdio::piped(), Stdio::piped())
     }
 
+    /// The same, with these variables in its environment.
+    pub(crate) fn start_in(variables: &[(&str, &str)], arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zmtp"));
+        command.args(arguments).envs(variables.iter().copied());
+        let mut zmtp = Self::spawn(command, Stdio::piped(), Stdio::piped());
+        zmtp.out = zmtp.stdout.take().map(lines);
+        zmtp
+    }
+
+    /// The same, on a disk where no file has room for more octets than these.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn start_on_full_disk(arguments: &[&str], room: u64) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("trap '' XFSZ; exec prlimit --fsize={room} \"$0\" \"$@\"")]);
+        command.arg(env!("CARGO_BIN_EXE_zmtp")).args(arguments);
+        Self::spawn(command, Stdio::piped(), Stdio::piped())
+    }
+
     /// The same, with other standard streams.
     pub(crate) fn start_with(arguments: &[&str], stdin: Stdio, stdout: Stdio) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_zmtp"))
-            .args(arguments)
-            .stdin(stdin)
-            .stdout(stdout)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zmtp"));
+        command.args(arguments);
+        Self::spawn(command, stdin, stdout)
+    }
+
+    fn spawn(mut command: Command, stdin: Stdio, stdout: Stdio) -> Self {
+        let mut child = command.stdin(stdin).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
         let err = lines(child.stderr.take().unwrap());
         Self { stdin: child.stdin.take(), stdout: child.stdout.take(), out: None, err, child }
     }
@@ -160,6 +178,12 @@ impl Zmtp {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+    }
+
+    /// How many descriptors it has open.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
     }
 
     /// Waits for its end.

@@ -8,7 +8,7 @@ const VERBS: [&str; 11] =
 #[test]
 fn the_command_alone_shows_the_map_of_its_verbs() {
     let ended = zmtp("").done();
-    for verb in VERBS.into_iter().chain(["proxy", "completions"]) {
+    for verb in VERBS.into_iter().chain(["proxy", "balance", "doctor", "keygen", "completions"]) {
         assert!(ended.out.contains(&format!("\n  {verb} ")), "{}", ended.out);
     }
     assert_eq!(ended.err, "");

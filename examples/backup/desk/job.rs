@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::protocol::Copied;
+use crate::outcome::State;
 
 #[derive(Debug, Default)]
 pub(crate) struct Job {
@@ -19,26 +19,8 @@ pub(crate) struct Job {
 
 impl Job {
     pub(super) fn is_settled(&self) -> bool {
-        matches!(self.state, State::Done(_) | State::Failed(_))
+        self.state.is_settled()
     }
-}
-
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) enum State {
-    #[default]
-    Open,
-    /// A result is being put in place.
-    Accepted,
-    Done(Outcome),
-    Failed(String),
-}
-
-/// The result that counts, and whose it is (nobody's, for a worker without a name).
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) struct Outcome {
-    pub(crate) worker: String,
-    pub(crate) attempt: u32,
-    pub(crate) copied: Copied,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,8 +13,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::job::{Flight, Job, Lost, Next, Outcome, State, Unknown, Verdict};
-use crate::events::Span;
+use super::job::{Flight, Job, Lost, Next, Unknown, Verdict};
+use crate::{
+    events::Span,
+    outcome::{Outcome, State},
+};
 
 #[derive(Debug)]
 pub(crate) struct Ledger {

@@ -1,4 +1,4 @@
-//! The server's brain: what to do next, given what has happened. Pure: the time is an argument, sockets and
+//! The brain of the classic server: what to do next, given what has happened. Pure: the time is an argument, sockets and
 //! processes are somebody else's ([`crate::server`]).
 //!
 //! ```text
@@ -34,19 +34,17 @@ use std::{
 
 use self::{
     crew::{Barrier, Crew},
-    job::{Job, Verdict},
+    job::Verdict,
     ledger::Ledger,
     phases::Phase,
 };
 use crate::{
     events::Event,
+    outcome::{Outcome, Results, Rules, Trouble},
     protocol::{Copied, Malformed, Report},
 };
 
-pub(crate) use self::{
-    job::{Outcome, State},
-    output::{Output, Trouble},
-};
+pub(crate) use self::output::Output;
 
 #[derive(Debug)]
 pub(crate) struct Desk {
@@ -64,17 +62,6 @@ pub(crate) struct Desk {
     /// A worker without a name has told of a finished job.
     nameless_report: bool,
     trouble: Option<Trouble>,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Rules {
-    /// How many workers the barrier wants, and how many it takes at the deadline.
-    pub(crate) workers: usize,
-    pub(crate) min: usize,
-    pub(crate) ready_timeout: Duration,
-    pub(crate) retries: u32,
-    pub(crate) job_timeout: Option<Duration>,
-    pub(crate) grace: Duration,
 }
 
 impl Desk {
@@ -207,7 +194,7 @@ impl Desk {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        if let (Phase::Working | Phase::Draining(_), Some(limit)) = (&self.phase, self.flight_limit()) {
+        if let (Phase::Working | Phase::Draining(_), Some(limit)) = (&self.phase, self.rules.missed_after()) {
             let lost = self.ledger.handle_overdue(now, limit);
             self.tell_lost(lost);
         }
@@ -216,7 +203,7 @@ impl Desk {
 
     /// When [`Self::handle_timeout`] wants to be called, if nothing else happens before.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let overdue = || self.ledger.next_overdue(self.flight_limit()?);
+        let overdue = || self.ledger.next_overdue(self.rules.missed_after()?);
         match &self.phase {
             Phase::Gathering => Some(self.barrier.deadline),
             Phase::Working => {
@@ -237,21 +224,15 @@ impl Desk {
         matches!(self.phase, Phase::Over) && self.outputs.is_empty()
     }
 
-    pub(crate) fn trouble(&self) -> Option<&Trouble> {
-        self.trouble.as_ref()
-    }
-
-    pub(crate) fn jobs(&self) -> &[Job] {
-        self.ledger.jobs()
-    }
-
-    /// Duplicate results, orders sent again.
-    pub(crate) fn repeats(&self) -> (u64, u64) {
-        (self.ledger.duplicates(), self.ledger.resent())
-    }
-
-    pub(crate) fn workers(&self) -> impl Iterator<Item = &str> {
-        self.crew.names()
+    /// Once it is over.
+    pub(crate) fn results(&self) -> Results {
+        Results {
+            states: self.ledger.jobs().iter().map(|job| job.state.clone()).collect(),
+            workers: self.crew.names().map(ToOwned::to_owned).collect(),
+            duplicates: self.ledger.duplicates(),
+            resent: self.ledger.resent(),
+            trouble: self.trouble.clone(),
+        }
     }
 
     fn handle_started(&mut self, now: Instant, worker: String, job: usize, attempt: u32) {

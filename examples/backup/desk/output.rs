@@ -1,12 +1,10 @@
 //! What the desk wants done and told.
 
-use std::fmt;
-
 use super::{
     Desk,
-    job::{Lost, Next, Outcome},
+    job::{Lost, Next},
 };
-use crate::events::Event;
+use crate::{events::Event, outcome::Outcome};
 
 /// What the shell has to do.
 #[derive(Debug, PartialEq)]
@@ -28,15 +26,6 @@ pub(crate) enum Output {
     /// Kill the processes that are left.
     Kill,
     Tell(Event),
-}
-
-/// Why not everything was tried.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    /// Waited in vain for workers.
-    TimedOut(String),
-    Interrupted,
-    NobodyLeft,
 }
 
 impl Desk {
@@ -71,16 +60,6 @@ impl Desk {
             Next::Again => self.tell(Event::Again { job, folder }),
             Next::GivenUp => self.tell(Event::GivenUp { job, folder }),
             Next::StillTrying | Next::Settled => {}
-        }
-    }
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TimedOut(why) => f.write_str(why),
-            Self::Interrupted => f.write_str("interrupted"),
-            Self::NobodyLeft => f.write_str("no worker is left"),
         }
     }
 }

@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Desk, Output, Trouble, crew::Look};
-use crate::events::{Event, Span};
+use super::{Desk, Output, crew::Look};
+use crate::{
+    events::{Event, Span},
+    outcome::Trouble,
+};
 
 #[derive(Debug)]
 pub(super) enum Phase {
@@ -119,11 +122,6 @@ impl Desk {
         } else if !*killed && rounds.is_due(now) {
             self.outputs.push_back(Output::Stop(attached));
         }
-    }
-
-    pub(super) fn flight_limit(&self) -> Option<Duration> {
-        // A worker of ours stops its job by itself at the limit; give it the time to tell.
-        Some(self.rules.job_timeout? + self.rules.grace)
     }
 }
 

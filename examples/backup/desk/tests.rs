@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{job::*, *};
+use super::*;
+use crate::outcome::State;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -109,7 +110,7 @@ fn b09_at_the_deadline_the_minimum_starts_and_less_gives_up_with_the_count() {
 
         let expected = if min == 2 { vec![send(0, 1), send(1, 1)] } else { vec![Output::Stop(2)] };
         assert_eq!(outputs(&mut desk, deadline), expected);
-        let trouble = desk.trouble().cloned();
+        let trouble = desk.results().trouble;
         assert_eq!(trouble, outcome.map(|text: &str| Trouble::TimedOut(text.into())));
     }
 }
@@ -133,8 +134,8 @@ fn b12_the_job_of_a_dead_worker_and_the_orders_in_its_queue_are_sent_again() {
         desk.handle_report(now, Ok(report));
     }
     assert_eq!(outputs(&mut desk, now), [Output::Stop(2)]);
-    assert_eq!(desk.repeats(), (1, 2));
-    assert!(desk.jobs().iter().all(|job| matches!(job.state, State::Done(_))));
+    assert_eq!((desk.results().duplicates, desk.results().resent), (1, 2));
+    assert!(desk.results().states.iter().all(|state| matches!(state, State::Done(_))));
 }
 
 #[test]
@@ -146,7 +147,7 @@ fn b11_a_failed_job_is_tried_again_and_its_worker_stays() {
         desk.handle_report(now, Ok(failed("a", 0, attempt)));
     }
     assert_eq!(outputs(&mut desk, now), [Output::Stop(1)]);
-    assert_eq!(desk.jobs()[0].state, State::Failed("no".into()));
+    assert_eq!(desk.results().states[0], State::Failed("no".into()));
 }
 
 #[test]
@@ -161,7 +162,7 @@ fn a_copy_that_cannot_be_put_in_place_is_a_failed_attempt() {
     }
     desk.handle_report(now, Ok(done("a", 0, 2)));
     assert_eq!(outputs(&mut desk, now), [Output::Stop(1)]);
-    assert!(matches!(&desk.jobs()[0].state, State::Done(outcome) if outcome.attempt == 2));
+    assert!(matches!(&desk.results().states[0], State::Done(outcome) if outcome.attempt == 2));
 }
 
 #[test]
@@ -174,9 +175,9 @@ fn when_no_worker_is_left_what_is_open_has_failed() {
 
     outputs(&mut desk, now);
     assert!(desk.is_over());
-    assert_eq!(desk.trouble(), Some(&Trouble::NobodyLeft));
-    assert_eq!(desk.jobs()[0].state, State::Failed("a has gone".into()));
-    assert_eq!(desk.jobs()[1].state, State::Failed("no worker is left".into()));
+    assert_eq!(desk.results().trouble, Some(Trouble::NobodyLeft));
+    assert_eq!(desk.results().states[0], State::Failed("a has gone".into()));
+    assert_eq!(desk.results().states[1], State::Failed("no worker is left".into()));
 }
 
 #[test]
@@ -192,7 +193,7 @@ fn workers_of_others_may_come_back_within_the_ready_timeout() {
     assert_eq!(outputs(&mut desk, now), [send(0, 2)]);
     desk.handle_peers(now + SECOND, 0, 1, 0);
     desk.handle_timeout(now + 3 * SECOND);
-    assert_eq!(desk.trouble(), Some(&Trouble::TimedOut("no worker attached for 2.0 s".into())));
+    assert_eq!(desk.results().trouble, Some(Trouble::TimedOut("no worker attached for 2.0 s".into())));
 }
 
 #[test]
@@ -247,7 +248,7 @@ fn the_second_interrupt_kills_at_once() {
     outputs(&mut desk, now);
     desk.handle_interrupt(now);
     assert_eq!(outputs(&mut desk, now), [Output::Terminate, Output::Stop(1)]);
-    assert_eq!(desk.jobs()[0].state, State::Failed("interrupted".into()));
+    assert_eq!(desk.results().states[0], State::Failed("interrupted".into()));
     desk.handle_interrupt(now);
     assert_eq!(outputs(&mut desk, now), [Output::Kill]);
 }
@@ -266,7 +267,7 @@ fn b06_workers_without_a_name_get_every_order_and_kill_behind_it() {
     desk.handle_peers(now, 0, 2, 0);
     outputs(&mut desk, now);
     assert!(desk.is_over());
-    assert!(desk.jobs().iter().all(|job| matches!(job.state, State::Done(_))));
+    assert!(desk.results().states.iter().all(|state| matches!(state, State::Done(_))));
 }
 
 #[test]
@@ -281,7 +282,8 @@ fn b06_workers_without_a_name_that_do_report_are_believed_job_by_job() {
     outputs(&mut desk, now);
 
     assert!(desk.is_over());
-    let state = |job: usize| &desk.jobs()[job].state;
+    let states = desk.results().states;
+    let state = |job: usize| &states[job];
     assert!(matches!((state(0), state(1)), (State::Done(_), State::Done(_))));
     assert_eq!(*state(2), State::Failed("its worker has left without a word".into()));
 }
@@ -360,19 +362,23 @@ impl Night {
             let at = self.random.usize(..self.workers.len());
             self.step(at);
         }
-        for (id, job) in self.desk.jobs().iter().enumerate() {
-            match &job.state {
+        for (id, state) in self.desk.results().states.iter().enumerate() {
+            match state {
                 State::Open | State::Accepted => panic!("seed {}: job {id} is open", self.seed),
                 State::Done(_) => assert!(self.really_done.contains(&id), "seed {}: job {id}", self.seed),
-                State::Failed(_) if self.desk.trouble().is_none() => {
-                    assert!(job.attempts > 2, "seed {}: job {id} had not its retries", self.seed);
+                State::Failed(_) if self.desk.results().trouble.is_none() => {
+                    assert!(
+                        self.desk.ledger.jobs()[id].attempts > 2,
+                        "seed {}: job {id} had not its retries",
+                        self.seed
+                    );
                 }
                 State::Failed(_) => {}
             }
         }
         assert!(self.workers.iter().all(|worker| worker.dead), "seed {}: a worker stays", self.seed);
         let survivors = self.mortals < self.workers.len();
-        let alone = self.desk.trouble() == Some(&Trouble::NobodyLeft);
+        let alone = self.desk.results().trouble == Some(Trouble::NobodyLeft);
         assert!(!(survivors && alone), "seed {}: somebody was left", self.seed);
     }
 

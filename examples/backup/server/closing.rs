@@ -4,25 +4,25 @@ use std::{collections::BTreeMap, path::Path};
 
 use tokio::task::spawn_blocking;
 
-use super::Server;
+use super::Shop;
 use crate::{
-    desk::{Outcome, State},
     events::{Event, Failure, Row, Summary},
     folders::{Archived, Tree, archive},
+    outcome::{Outcome, Results, State},
 };
 
-impl Server {
+impl Shop {
     /// Who has done what, as far as it is known before anything is read back.
-    pub(super) fn settle(&self) -> Summary {
-        let (duplicates, resent) = self.desk.repeats();
+    pub(super) fn settle(&self, results: &Results) -> Summary {
+        let (duplicates, resent) = (results.duplicates, results.resent);
         let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
-        for worker in self.desk.workers() {
+        for worker in &results.workers {
             rows.entry(worker).or_default();
         }
         let copies = self.in_place.len();
         let mut summary = Summary { duplicates, resent, copies, ..Summary::default() };
-        for (job, plan) in self.desk.jobs().iter().zip(&self.setup.plans) {
-            match &job.state {
+        for (state, plan) in results.states.iter().zip(&self.setup.plans) {
+            match state {
                 State::Done(Outcome { worker, copied, .. }) => {
                     let row = rows.entry(worker).or_default();
                     row.jobs += 1;
@@ -33,19 +33,19 @@ impl Server {
                 State::Failed(text) => {
                     summary.failures.push(Failure { folder: plan.name.clone(), text: text.clone() });
                 }
-                State::Open | State::Accepted => unreachable!("the desk is over"),
+                State::Open | State::Accepted => unreachable!("the work is over"),
             }
         }
         let name = |worker: &str| if worker.is_empty() { "(no name)" } else { worker }.to_owned();
         summary.workers = rows.into_iter().map(|(worker, row)| Row { worker: name(worker), ..row }).collect();
-        summary.trouble = self.desk.trouble().map(ToString::to_string);
+        summary.trouble = results.trouble.as_ref().map(ToString::to_string);
         summary
     }
 
     /// Reads every new backup, compares it with what its worker has reported, and archives it.
-    pub(super) async fn archive(&mut self, summary: &mut Summary) {
+    pub(super) async fn archive(&mut self, results: &Results, summary: &mut Summary) {
         for (id, plan) in self.setup.plans.iter().enumerate() {
-            let State::Done(outcome) = &self.desk.jobs()[id].state else { continue };
+            let State::Done(outcome) = &results.states[id] else { continue };
             if !self.in_place.contains(&id) {
                 continue;
             }

@@ -50,6 +50,11 @@ impl Pool {
         }
     }
 
+    /// How many run.
+    pub(crate) fn len(&self) -> usize {
+        self.groups.len()
+    }
+
     /// Asks all that are left to go.
     pub(crate) fn terminate(&self) {
         for (_, group) in &self.groups {

@@ -8,8 +8,8 @@ use zmtp::Endpoint;
 
 use crate::{
     args::{ServerArgs, day},
-    desk::Rules,
     folders::{Plan, Store},
+    outcome::Rules,
 };
 
 /// A run that can begin.
@@ -20,6 +20,8 @@ pub(crate) struct Setup {
     pub(crate) archive: PathBuf,
     pub(crate) today: Date,
     pub(crate) rules: Rules,
+    /// Whether orders travel by PUSH, and reports by PULL.
+    pub(crate) classic: bool,
     pub(crate) orders: Endpoint,
     pub(crate) reports: Endpoint,
     /// How many workers to start.
@@ -68,6 +70,7 @@ impl Setup {
             archive,
             today,
             rules,
+            classic: args.classic,
             orders,
             reports,
             spawn,
@@ -93,6 +96,9 @@ impl ServerArgs {
     fn for_workers(&self) -> Vec<String> {
         let connect_timeout = format!("{}ms", self.ready_timeout.as_millis());
         let mut args = vec!["--connect-timeout".into(), connect_timeout];
+        if self.classic {
+            args.push("--classic".into());
+        }
         if let Some(command) = &self.command {
             args.extend(["--command".into(), command.to_string()]);
         }

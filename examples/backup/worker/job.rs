@@ -2,7 +2,6 @@
 
 use std::{
     path::Path,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -22,34 +21,17 @@ use crate::{
     protocol::{Copied, Report, Task},
 };
 
-/// A job that is being done. Dropped, it stops: a program is killed, a copy ends at its next chunk.
-pub(super) struct Job {
-    end: Pin<Box<dyn Future<Output = Report>>>,
-}
-
-impl Job {
-    pub(super) fn start(
-        worker: String,
-        task: Task,
-        command: Option<Command>,
-        limit: Option<Duration>,
-    ) -> Self {
-        let end = async move {
-            let Task { job, attempt, .. } = task;
-            match perform(&task, command, limit).await {
-                Ok(copied) => Report::Done { worker, job, attempt, copied },
-                Err(text) => Report::Failed { worker, job, attempt, text },
-            }
-        };
-        Self { end: Box::pin(end) }
-    }
-
-    /// The report of the present job, after which there is none. Pending if there is none. Cancel-safe.
-    pub(super) async fn end(job: &mut Option<Self>) -> Report {
-        let Some(present) = job else { return std::future::pending().await };
-        let report = present.end.as_mut().await;
-        *job = None;
-        report
+/// Does it, and says how it went. Dropped, it stops: a program is killed, a copy ends at its next chunk.
+pub(super) async fn report(
+    worker: String,
+    task: Task,
+    command: Option<Command>,
+    limit: Option<Duration>,
+) -> Report {
+    let Task { job, attempt, .. } = task;
+    match perform(&task, command, limit).await {
+        Ok(copied) => Report::Done { worker, job, attempt, copied },
+        Err(text) => Report::Failed { worker, job, attempt, text },
     }
 }
 

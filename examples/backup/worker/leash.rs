@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
+use zmtp::Event;
 
 use super::Farewell;
 
@@ -22,8 +23,17 @@ impl Leash {
         Self { alone_since: Some(now), was_attached: false, connect_timeout, orphan_timeout }
     }
 
-    /// True if there is a server again after there was none.
-    pub(super) fn handle_attached(&mut self, now: Instant, attached: bool) -> bool {
+    /// What the socket tells of its only connection, all of it and in order: a server that has come and gone before
+    /// we looked was there. True if there is a server again after there was none.
+    pub(super) fn handle(&mut self, now: Instant, event: &Event) -> bool {
+        match event {
+            Event::HandshakeSucceeded { .. } => self.handle_attached(now, true),
+            Event::Disconnected { .. } => self.handle_attached(now, false),
+            _ => false,
+        }
+    }
+
+    fn handle_attached(&mut self, now: Instant, attached: bool) -> bool {
         let again = attached && self.was_attached && self.alone_since.is_some();
         self.was_attached |= attached;
         match attached {

@@ -14,19 +14,27 @@ use crate::{
 
 const ANY: &str = "tcp://127.0.0.1:0";
 
-#[test]
-fn b04_every_worker_gets_a_job_in_100_of_100_runs_with_workers_starting_up_to_500_ms_apart() {
+both_ways! {
+    b04_every_worker_gets_a_job_in_100_of_100_runs_with_workers_starting_up_to_500_ms_apart
+    b26_every_worker_gets_a_job_in_100_of_100_runs_with_12_workers_waiting_before_the_server_starts
+    b05_200_workers_under_load_all_get_a_job_and_a_fixed_sleep_misses_some
+    b09_with_the_minimum_ready_work_starts_at_the_deadline
+    b09_with_fewer_than_the_minimum_the_server_gives_up_and_names_the_count
+    workers_that_cannot_start_are_not_waited_for
+}
+
+fn b04_every_worker_gets_a_job_in_100_of_100_runs_with_workers_starting_up_to_500_ms_apart(way: Way) {
     let _shared = MACHINE.read();
     repeat(100, 8, |_| {
         let site = Site::new(5);
-        let mut server = site.server(&["--external", "--orders", ANY, "--reports", ANY]);
+        let mut server = site.server(way, &[&["--external"], &way.ends(ANY, ANY)[..]].concat());
         let (orders, reports) = server.endpoints();
         let workers: Vec<_> = thread::scope(|scope| {
             let start = |name: &'static str| {
                 let (orders, reports) = (&orders, &reports);
                 scope.spawn(move || {
                     thread::sleep(at_random(Duration::from_millis(500)));
-                    Worker::start(name, orders, reports, &[])
+                    Worker::start(way, name, orders, reports, &[])
                 })
             };
             ["a", "b", "c"].map(start).into_iter().map(|worker| worker.join().unwrap()).collect()
@@ -44,18 +52,17 @@ fn b04_every_worker_gets_a_job_in_100_of_100_runs_with_workers_starting_up_to_50
     });
 }
 
-#[test]
-fn b26_every_worker_gets_a_job_in_100_of_100_runs_with_12_workers_waiting_before_the_server_starts() {
+fn b26_every_worker_gets_a_job_in_100_of_100_runs_with_12_workers_waiting_before_the_server_starts(way: Way) {
     let _shared = MACHINE.read();
     repeat(100, 8, |_| {
         let site = Site::new(24);
         let (orders, reports) = (free_endpoint(), free_endpoint());
         let workers: Vec<_> =
-            (0..12).map(|number| Worker::start(&format!("w{number}"), &orders, &reports, &[])).collect();
+            (0..12).map(|number| Worker::start(way, &format!("w{number}"), &orders, &reports, &[])).collect();
         thread::sleep(at_random(Duration::from_millis(300)));
 
-        let args = ["--external", "--workers", "12", "--orders", &orders, "--reports", &reports];
-        let finished = site.server(&args).finish();
+        let args = [&["--external", "--workers", "12"], &way.ends(&orders, &reports)[..]].concat();
+        let finished = site.server(way, &args).finish();
 
         assert_eq!(finished.code, 0, "{finished:#?}");
         let jobs = finished.jobs_per_worker();
@@ -67,23 +74,26 @@ fn b26_every_worker_gets_a_job_in_100_of_100_runs_with_12_workers_waiting_before
     });
 }
 
-#[test]
-fn b05_200_workers_under_load_all_get_a_job_and_a_fixed_sleep_misses_some() {
+fn b05_200_workers_under_load_all_get_a_job_and_a_fixed_sleep_misses_some(way: Way) {
     let _alone = MACHINE.write();
     let (few, many, again) = (Site::new(3), Site::new(200), Site::new(200));
     let until_ready = |finished: &Finished| {
         let work = finished.all("work").next().unwrap();
         Duration::from_millis(work["ms"].as_u64().unwrap())
     };
-    let three_need = until_ready(&few.server(&[]).finish());
+    let three_need = until_ready(&few.server(way, &[]).finish());
     let load = Load::start(4);
 
-    let finished = many.server(&["--workers", "200", "--ready-timeout", "90s", "--grace", "60s"]).finish();
+    let finished =
+        many.server(way, &["--workers", "200", "--ready-timeout", "90s", "--grace", "60s"]).finish();
     assert_eq!(finished.code, 0, "{:#?}", finished.summary());
     let jobs = finished.jobs_per_worker();
     assert!(jobs.len() == 200 && jobs.iter().all(|jobs| *jobs == 1), "{jobs:?}");
     many.assert_saved();
 
+    if way == Way::Balanced {
+        return;
+    }
     // The article sleeps for three seconds. Somebody has tried that out, and found it to be more than enough:
     // for a few workers, on a machine with nothing else to do. So here, with ten times what three workers
     // needed.
@@ -93,7 +103,7 @@ fn b05_200_workers_under_load_all_get_a_job_and_a_fixed_sleep_misses_some() {
     let (orders, reports) = server.endpoints();
     let (orders, reports) = (orders.to_owned(), reports.to_owned());
     let workers = thread::spawn(move || {
-        (0..200).map(|n| Worker::start(&format!("w{n}"), &orders, &reports, &[])).collect::<Vec<_>>()
+        (0..200).map(|n| Worker::start(way, &format!("w{n}"), &orders, &reports, &[])).collect::<Vec<_>>()
     });
     thread::sleep(sleep);
     server.send_jobs(&again);
@@ -128,22 +138,22 @@ impl Drop for Load {
 }
 
 /// Three workers started, one killed before there is a server that it could be ready for.
-fn two_of_three() -> (Vec<Worker>, [String; 2]) {
+fn two_of_three(way: Way) -> (Vec<Worker>, [String; 2]) {
     let ends = [free_endpoint(), free_endpoint()];
-    let mut workers: Vec<_> = ["a", "b", "c"].map(|name| Worker::start(name, &ends[0], &ends[1], &[])).into();
+    let mut workers: Vec<_> =
+        ["a", "b", "c"].map(|name| Worker::start(way, name, &ends[0], &ends[1], &[])).into();
     workers.remove(1).kill();
     (workers, ends)
 }
 
-#[test]
-fn b09_with_the_minimum_ready_work_starts_at_the_deadline() {
+fn b09_with_the_minimum_ready_work_starts_at_the_deadline(way: Way) {
     let _alone = MACHINE.write();
-    let (workers, [orders, reports]) = two_of_three();
+    let (workers, [orders, reports]) = two_of_three(way);
     let site = Site::new(5);
-    let ends = ["--orders", &orders, "--reports", &reports];
+    let ends = way.ends(&orders, &reports);
     let args = [&["--external", "--min", "2", "--ready-timeout", "2s"], &ends[..]].concat();
 
-    let finished = site.server(&args).finish();
+    let finished = site.server(way, &args).finish();
 
     assert_eq!(finished.code, 0, "{finished:#?}");
     let work = finished.all("work").next().unwrap();
@@ -154,15 +164,14 @@ fn b09_with_the_minimum_ready_work_starts_at_the_deadline() {
     site.assert_saved();
 }
 
-#[test]
-fn b09_with_fewer_than_the_minimum_the_server_gives_up_and_names_the_count() {
+fn b09_with_fewer_than_the_minimum_the_server_gives_up_and_names_the_count(way: Way) {
     let _shared = MACHINE.read();
-    let (workers, [orders, reports]) = two_of_three();
+    let (workers, [orders, reports]) = two_of_three(way);
     let site = Site::new(5);
-    let ends = ["--orders", &orders, "--reports", &reports];
+    let ends = way.ends(&orders, &reports);
     let args = [&["--external", "--min", "3", "--ready-timeout", "2s"], &ends[..]].concat();
 
-    let finished = site.server(&args).finish();
+    let finished = site.server(way, &args).finish();
 
     assert_eq!(finished.code, 2, "{finished:#?}");
     assert_eq!(finished.stderr, "backup: 2 of 3 workers ready after 2.0 s, at least 3 wanted\n");
@@ -172,11 +181,10 @@ fn b09_with_fewer_than_the_minimum_the_server_gives_up_and_names_the_count() {
     assert_eq!(workers, [0, 0]);
 }
 
-#[test]
-fn workers_that_cannot_start_are_not_waited_for() {
+fn workers_that_cannot_start_are_not_waited_for(way: Way) {
     let _shared = MACHINE.read();
     let site = Site::new(1);
-    let mut server = site.server(&["--ready-timeout", "90s", "--workers", "2", "--command", "sleep 1"]);
+    let mut server = site.server(way, &["--ready-timeout", "90s", "--workers", "2", "--command", "sleep 1"]);
     let pids: BTreeSet<_> =
         (0..2).map(|_| server.wait_for_event("worker-started")["pid"].as_u64().unwrap()).collect();
     pids.iter().for_each(|pid| signal(*pid, "-9"));

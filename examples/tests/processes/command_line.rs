@@ -38,6 +38,7 @@ fn wrong_usage_is_exit_code_3_and_a_sentence() {
             "--today someday: a date like 2026-11-22 or a weekday",
         ),
         (&["--to", &to, "--min", "4", "/etc"], "--min 4 is more than the 3 --workers"),
+        (&["--to", &to, "--reports", "tcp://127.0.0.1:0", "/etc"], "--classic"),
         (&["--to", &to, "--orders", "inproc://x", "/etc"], "workers are processes of their own"),
         (&["--to", &to, "--orders", "tcp://192.0.2.1:1", "/etc"], "backup: cannot bind to tcp://192.0.2.1:1"),
     ] {
@@ -53,9 +54,9 @@ fn wrong_usage_is_exit_code_3_and_a_sentence() {
 fn two_servers_do_not_share_a_destination() {
     let _shared = MACHINE.read();
     let site = Site::new(1);
-    let mut first = site.server(&["--command", "sleep 1"]);
+    let mut first = site.server(Way::Balanced, &["--command", "sleep 1"]);
     first.wait_for_event("listening");
-    let second = site.server(&[]).finish();
+    let second = site.server(Way::Balanced, &[]).finish();
     assert_eq!(second.code, 3);
     assert!(second.stderr.ends_with("another backup is writing to it\n"), "{}", second.stderr);
     assert_eq!(first.finish().code, 0);
@@ -126,7 +127,7 @@ fn b03_sunday_is_full_and_monday_incremental() {
     let _shared = MACHINE.read();
     let site = Site::new(2);
     let kinds = |today: &str| {
-        let finished = site.server(&["--today", today]).finish();
+        let finished = site.server(Way::Balanced, &["--today", today]).finish();
         assert_eq!(finished.code, 0, "{finished:#?}");
         let text = |event: &serde_json::Value| event["kind"].as_str().unwrap().to_owned();
         finished

@@ -5,12 +5,20 @@ use crate::support::*;
 /// A copy that takes a while.
 const SLOW_COPY: &str = "sh -c 'cp \"$0\"/* \"$1\" && sleep 0.1' {} DEST";
 
-#[test]
-fn b12_the_job_of_a_killed_worker_runs_again_and_all_30_are_done() {
+both_ways! {
+    b12_the_job_of_a_killed_worker_runs_again_and_all_30_are_done
+    when_every_worker_has_died_the_run_ends_and_says_what_failed
+    b11_a_failing_program_is_tried_again_and_its_worker_stays
+    b11_a_failure_carries_the_exit_code_and_the_tail_of_the_error_output
+    a_job_over_its_time_is_stopped_and_counted_as_failed
+    the_job_of_a_worker_of_somebody_else_is_sent_again
+}
+
+fn b12_the_job_of_a_killed_worker_runs_again_and_all_30_are_done(way: Way) {
     let _shared = MACHINE.read();
     repeat(8, 4, |run| {
         let site = Site::new(30);
-        let mut server = site.server(&["--command", SLOW_COPY]);
+        let mut server = site.server(way, &["--command", SLOW_COPY]);
         let mut pids = std::collections::BTreeMap::new();
         for _ in 0..3 {
             let event = server.wait_for_event("worker-started");
@@ -40,11 +48,10 @@ fn b12_the_job_of_a_killed_worker_runs_again_and_all_30_are_done() {
     });
 }
 
-#[test]
-fn when_every_worker_has_died_the_run_ends_and_says_what_failed() {
+fn when_every_worker_has_died_the_run_ends_and_says_what_failed(way: Way) {
     let _shared = MACHINE.read();
     let site = Site::new(4);
-    let mut server = site.server(&["--workers", "2", "--command", "sleep 60"]);
+    let mut server = site.server(way, &["--workers", "2", "--command", "sleep 60"]);
     let pids: Vec<_> =
         (0..2).map(|_| server.wait_for_event("worker-started")["pid"].as_u64().unwrap()).collect();
     server.wait_for_event("started");
@@ -59,11 +66,10 @@ fn when_every_worker_has_died_the_run_ends_and_says_what_failed() {
     assert!(!site.to().join(".partial").exists());
 }
 
-#[test]
-fn b11_a_failing_program_is_tried_again_and_its_worker_stays() {
+fn b11_a_failing_program_is_tried_again_and_its_worker_stays(way: Way) {
     let _shared = MACHINE.read();
     let site = Site::new(2);
-    let finished = site.server(&["--workers", "1", "--retries", "2", "--command", "false"]).finish();
+    let finished = site.server(way, &["--workers", "1", "--retries", "2", "--command", "false"]).finish();
 
     assert_eq!(finished.code, 1, "{finished:#?}");
     // Two folders, three attempts each, all at the one worker, which at the end takes its leave in order.
@@ -77,40 +83,37 @@ fn b11_a_failing_program_is_tried_again_and_its_worker_stays() {
     assert_eq!(finished.summary()["failures"][0]["text"], "exit code 1");
 }
 
-#[test]
-fn b11_a_failure_carries_the_exit_code_and_the_tail_of_the_error_output() {
+fn b11_a_failure_carries_the_exit_code_and_the_tail_of_the_error_output(way: Way) {
     let _shared = MACHINE.read();
     let site = Site::new(1);
     let command = "sh -c 'echo \"$0: disk on fire\" >&2; exit 7' {}";
-    let finished = site.server(&["--workers", "1", "--retries", "0", "--command", command]).finish();
+    let finished = site.server(way, &["--workers", "1", "--retries", "0", "--command", command]).finish();
 
     assert_eq!(finished.code, 1);
     let expected = format!("exit code 7: {}: disk on fire", site.folders[0].display());
     assert_eq!(finished.summary()["failures"][0]["text"], expected);
 }
 
-#[test]
-fn a_job_over_its_time_is_stopped_and_counted_as_failed() {
+fn a_job_over_its_time_is_stopped_and_counted_as_failed(way: Way) {
     let _shared = MACHINE.read();
     let site = Site::new(1);
     let args = ["--workers", "1", "--retries", "1", "--job-timeout", "200ms", "--command", "sleep 60"];
-    let finished = site.server(&args).finish();
+    let finished = site.server(way, &args).finish();
 
     assert_eq!(finished.code, 1);
     let texts: Vec<_> = finished.all("failed").map(|event| &event["text"]).collect();
     assert_eq!(texts, ["not done within 200 ms", "not done within 200 ms"]);
 }
 
-#[test]
-fn the_job_of_a_worker_of_somebody_else_is_sent_again_after_the_job_timeout() {
+fn the_job_of_a_worker_of_somebody_else_is_sent_again(way: Way) {
     let _shared = MACHINE.read();
     let site = Site::new(6);
-    let ends = ["--orders", "tcp://127.0.0.1:0", "--reports", "tcp://127.0.0.1:0"];
+    let ends = way.ends("tcp://127.0.0.1:0", "tcp://127.0.0.1:0");
     let rest = ["--external", "--workers", "2", "--job-timeout", "1s", "--grace", "1s"];
-    let mut server = site.server(&[&rest[..], &ends[..]].concat());
+    let mut server = site.server(way, &[&rest[..], &ends[..]].concat());
     let (orders, reports) = server.endpoints();
     let mut workers =
-        ["a", "b"].map(|name| Worker::start(name, &orders, &reports, &["--command", SLOW_COPY]));
+        ["a", "b"].map(|name| Worker::start(way, name, &orders, &reports, &["--command", SLOW_COPY]));
     let victim = server.wait_for_event("started");
     workers.iter_mut().find(|worker| victim["worker"] == worker.name.as_str()).unwrap().kill();
 

@@ -87,10 +87,6 @@ impl Ours {
         );
         Self { runtime, orders, reports, endpoints }
     }
-
-    pub(crate) fn is_attached(&self) -> bool {
-        self.orders.peer_count() > 0
-    }
 }
 
 impl Naive for Ours {
@@ -158,7 +154,7 @@ fn without_barrier(mut server: impl Naive) -> (Vec<usize>, usize) {
             let (orders, reports) = (orders.clone(), reports.clone());
             thread::spawn(move || {
                 thread::sleep(at_random(Duration::from_millis(500)));
-                Worker::start(name, &orders, &reports, &[])
+                Worker::start(Way::Classic, name, &orders, &reports, &[])
             })
         })
     });
@@ -225,7 +221,8 @@ fn ready_reports_alone(bind: fn(&str, &str) -> Box<dyn Naive>) -> bool {
     let site = Site::new(24);
     let (orders, reports) = (free_endpoint(), free_endpoint());
     let names: Vec<_> = (0..12).map(|n| format!("w{n}")).collect();
-    let _workers: Vec<_> = names.iter().map(|name| Worker::start(name, &orders, &reports, &[])).collect();
+    let _workers: Vec<_> =
+        names.iter().map(|name| Worker::start(Way::Classic, name, &orders, &reports, &[])).collect();
     thread::sleep(at_random(Duration::from_millis(500)));
 
     let mut server = bind(&orders, &reports);

@@ -52,7 +52,7 @@ fn b06_article_workers_do_all_the_work(end: AtTheEnd) {
     let _shared = MACHINE.read();
     let site = Site::new(8);
     let ends = ["--orders", "tcp://127.0.0.1:0", "--reports", "tcp://127.0.0.1:0"];
-    let mut server = site.server(&[&["--external"], &ends[..]].concat());
+    let mut server = site.server(Way::Classic, &[&["--external"], &ends[..]].concat());
     let (orders, reports) = server.endpoints();
     let (log, jobs) = mpsc::channel();
     let workers: Vec<_> = (0..3)

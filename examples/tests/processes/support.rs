@@ -45,9 +45,9 @@ impl Site {
     }
 
     /// The server on this site, with its events.
-    pub(crate) fn server(&self, args: &[&str]) -> Server {
+    pub(crate) fn server(&self, way: Way, args: &[&str]) -> Server {
         let mut command = backup();
-        command.arg("--json").args(args).arg("--to").arg(self.to()).args(&self.folders);
+        command.arg("--json").args(way.flags()).args(args).arg("--to").arg(self.to()).args(&self.folders);
         Server::start(command)
     }
 
@@ -67,6 +67,50 @@ pub(crate) fn backup() -> Command {
     command.stdin(Stdio::null());
     command
 }
+
+/// How orders travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Balanced,
+    Classic,
+}
+
+impl Way {
+    pub(crate) fn flags(self) -> &'static [&'static str] {
+        match self {
+            Self::Balanced => &[],
+            Self::Classic => &["--classic"],
+        }
+    }
+
+    /// The options that say where; a balancer needs one endpoint only.
+    pub(crate) fn ends<'a>(self, orders: &'a str, reports: &'a str) -> Vec<&'a str> {
+        match self {
+            Self::Balanced => vec!["--orders", orders],
+            Self::Classic => vec!["--orders", orders, "--reports", reports],
+        }
+    }
+}
+
+/// Makes two tests of each function that takes a [`Way`].
+macro_rules! both_ways {
+    ($($name:ident)*) => {
+        $(mod $name {
+            use crate::support::Way;
+
+            #[test]
+            fn balanced() {
+                super::$name(Way::Balanced);
+            }
+
+            #[test]
+            fn classic() {
+                super::$name(Way::Classic);
+            }
+        })*
+    };
+}
+pub(crate) use both_ways;
 
 /// A `backup` server and what it tells.
 pub(crate) struct Server {
@@ -121,10 +165,10 @@ impl Server {
         self.wait_for(name, |event| event["event"] == name)
     }
 
-    /// Where it listens: orders, reports.
+    /// Where it listens: orders and, if it is a classic one, reports.
     pub(crate) fn endpoints(&mut self) -> (String, String) {
         let event = self.wait_for_event("listening");
-        let text = |key: &str| event[key].as_str().unwrap().to_owned();
+        let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
         (text("orders"), text("reports"))
     }
 
@@ -181,9 +225,9 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn start(name: &str, orders: &str, reports: &str, args: &[&str]) -> Self {
+    pub(crate) fn start(way: Way, name: &str, orders: &str, reports: &str, args: &[&str]) -> Self {
         let mut command = backup();
-        command.args(["worker", "--name", name, "--orders", orders, "--reports", reports]).args(args);
+        command.args(["worker", "--name", name]).args(way.flags()).args(way.ends(orders, reports)).args(args);
         Self { name: name.into(), child: command.stdout(Stdio::null()).spawn().unwrap() }
     }
 

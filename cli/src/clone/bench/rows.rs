@@ -1,0 +1,167 @@
+//! What is measured.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use zmtp_patterns::clone::{Client, Version};
+
+use super::{Served, set};
+use crate::bench::{Figure, Row, millis, percentile};
+
+pub(crate) const ROWS: &[Row] = &[
+    Row {
+        name: "seen",
+        figures: &[
+            Figure {
+                name: "seen",
+                what: "from a write of 800 octets to its being in the writer's replica, 100 writers of 5 a second each, 10 of them with replicas",
+                unit: "ms",
+            },
+            Figure { name: "seen-99", what: "the same, 99 of 100", unit: "ms" },
+        ],
+        measure: |about| Box::pin(seen(about)),
+    },
+    Row {
+        name: "flood",
+        figures: &[
+            Figure {
+                name: "written",
+                what: "writes of 100 octets by 10 clients, 200 at a time each",
+                unit: "writes/s",
+            },
+            Figure { name: "told", what: "the same, at all of their replicas", unit: "changes/s" },
+        ],
+        measure: |about| Box::pin(flood(about)),
+    },
+    Row {
+        name: "join",
+        figures: &[
+            Figure {
+                name: "join",
+                what: "until a new client knows 1,000,000 keys of 100 octets, while 10 clients write",
+                unit: "ms",
+            },
+            Figure { name: "write", what: "how long a write took before, 99 of 100", unit: "ms" },
+            Figure { name: "write-joining", what: "how long a write took meanwhile, 99 of 100", unit: "ms" },
+        ],
+        measure: |_| Box::pin(join()),
+    },
+];
+
+/// The writers have as many replicas of everything as there are in ten; the others follow nothing.
+async fn seen(about: Duration) -> Vec<f64> {
+    const WRITERS: u64 = 100;
+    const EACH: Duration = Duration::from_millis(200);
+    let served = Served::start().await;
+    let mut writing = JoinSet::new();
+    for writer in 0..WRITERS {
+        let sees = writer % 10 == 0;
+        let client = served.client(if sees { "" } else { "\0nothing" });
+        writing.spawn(async move {
+            client.ready().await;
+            // Not all at the same time.
+            sleep(EACH * writer as u32 / WRITERS as u32).await;
+            let (mut times, begun, mut ticks) = (Vec::new(), Instant::now(), interval(EACH));
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            for number in 0_u64.. {
+                ticks.tick().await;
+                if begun.elapsed() > about {
+                    break;
+                }
+                let start = Instant::now();
+                let version = write(&client, format!("{writer}/{number}"), 800).await;
+                if sees {
+                    client.wait_for(version).await;
+                    times.push(start.elapsed());
+                }
+            }
+            times
+        });
+    }
+    let mut times: Vec<_> = writing.join_all().await.into_iter().flatten().collect();
+    vec![millis(percentile(&mut times, 50)), millis(percentile(&mut times, 99))]
+}
+
+async fn flood(about: Duration) -> Vec<f64> {
+    const CLIENTS: usize = 10;
+    let served = Served::start().await;
+    let clients: Vec<_> = (0..CLIENTS).map(|_| served.client("")).collect();
+    for client in &clients {
+        client.ready().await;
+    }
+    let (begun, mut writing) = (Instant::now(), JoinSet::new());
+    for (number, client) in clients.iter().enumerate() {
+        for task in 0..200 {
+            let client = client.clone();
+            writing.spawn(async move {
+                let (mut count, mut last) = (0_u64, Version::default());
+                while begun.elapsed() < about {
+                    last = write(&client, format!("{number}/{task}/{}", count % 5), 100).await;
+                    count += 1;
+                }
+                (count, last)
+            });
+        }
+    }
+    let done = writing.join_all().await;
+    let written = begun.elapsed();
+    let count: u64 = done.iter().map(|(count, _)| count).sum();
+    let last = done.into_iter().map(|(_, last)| last).max().unwrap_or_default();
+    for client in &clients {
+        client.wait_for(last).await;
+    }
+    let told = begun.elapsed();
+    vec![count as f64 / written.as_secs_f64(), (count * CLIENTS as u64) as f64 / told.as_secs_f64()]
+}
+
+async fn join() -> Vec<f64> {
+    const KEYS: u64 = 1_000_000;
+    const TOGETHER: u64 = 100;
+    let served = Served::start().await;
+    let filler = served.client("\0nothing");
+    filler.ready().await;
+    let mut filling = JoinSet::new();
+    for batch in 0..KEYS / TOGETHER {
+        let filler = filler.clone();
+        filling.spawn(async move {
+            // In no order.
+            let key =
+                |at: u64| format!("{:016x}", (batch * TOGETHER + at).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            filler.write((0..TOGETHER).map(|at| set(key(at), 100)).collect()).await.expect("a server")
+        });
+    }
+    filling.join_all().await;
+    let (mut usual, _) = writes(&served, async { sleep(Duration::from_secs(1)).await }).await;
+    let (mut meanwhile, (joined, _)) = writes(&served, served.join()).await;
+    let write = millis(percentile(&mut usual, 99));
+    vec![millis(joined), write, millis(percentile(&mut meanwhile, 99))]
+}
+
+/// How long writes of 10 clients take for as long as that takes.
+async fn writes<T>(served: &Served, meanwhile: impl Future<Output = T>) -> (Vec<Duration>, T) {
+    let (is_over, mut writing) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
+    for number in 0..10 {
+        let (client, is_over) = (served.client("\0nothing"), Arc::clone(&is_over));
+        writing.spawn(async move {
+            client.ready().await;
+            let mut times = Vec::new();
+            while !is_over.load(Ordering::Relaxed) {
+                let start = Instant::now();
+                write(&client, format!("{number}"), 100).await;
+                times.push(start.elapsed());
+                sleep(Duration::from_millis(5)).await;
+            }
+            times
+        });
+    }
+    let done = meanwhile.await;
+    is_over.store(true, Ordering::Relaxed);
+    (writing.join_all().await.into_iter().flatten().collect(), done)
+}
+
+async fn write(client: &Client, key: String, octets: usize) -> Version {
+    client.write(vec![set(key, octets)]).await.expect("a server")
+}

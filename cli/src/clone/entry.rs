@@ -1,0 +1,137 @@
+//! How a key and its value look: columns for people, objects for programs, and the lines of `dump`, which `load` reads.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use zmtp::{Frame, Message};
+use zmtp_patterns::clone::wire::MAX_KEY;
+use zmtp_patterns::clone::{Change, Entry, To, Tree, When};
+
+use crate::exit::Exit;
+use crate::format::Format;
+use crate::json::{self, octets};
+use crate::output::Output;
+use crate::units::show;
+
+/// Standard output, for lines of either kind.
+pub(crate) fn output(is_json: bool) -> Output {
+    Output::new(if is_json { Format::LINES } else { Format::text(false) })
+}
+
+/// Prints a line for each entry under a prefix.
+pub(crate) async fn print_all(
+    output: &mut Output,
+    tree: &Tree,
+    prefix: &[u8],
+    line: impl Fn(&Bytes, &Entry) -> Message,
+) -> Result<(), Exit> {
+    let mut entries = tree.iter(prefix).peekable();
+    while entries.peek().is_some() {
+        output.room().await?;
+        for (key, entry) in entries.by_ref() {
+            if !output.put(line(key, entry)) {
+                break;
+            }
+        }
+        output.hand_over();
+    }
+    Ok(())
+}
+
+/// A line of `dump`.
+pub(crate) fn dumped(key: &Bytes, entry: &Entry) -> Message {
+    let mut line = json!({ "key": octets(key), "value": octets(&entry.value) });
+    if let Some(ttl) = entry.ttl {
+        line["ttl_ms"] = millis(ttl);
+    }
+    line.to_string().into()
+}
+
+/// What a line of `dump` makes of its key, or what was wrong with it and what was expected.
+pub(crate) fn loaded(line: &[u8]) -> Result<Change, String> {
+    let expected = |problem: String| format!("expected {EXAMPLE}: {problem}");
+    // serde would take an array for an object whose keys are left out.
+    if !line.trim_ascii_start().starts_with(b"{") {
+        return Err(expected("this is no object".to_owned()));
+    }
+    let line: Line = serde_json::from_slice(line).map_err(|error| expected(json::problem(&error)))?;
+    let (key, value): (Bytes, Bytes) = (line.key.into(), line.value.into());
+    if !(1..=MAX_KEY).contains(&key.len()) {
+        return Err(format!("a key has 1 to 1,024 octets; this one has {}", key.len()));
+    }
+    let ttl = line.ttl_ms.filter(|ttl| *ttl > 0).map(|ttl| Duration::from_millis(ttl.into()));
+    Ok(Change { key, to: To::Value { value, ttl }, when: When::Always })
+}
+
+/// A key and all about it as an object; the value is for those who ask for it.
+pub(crate) fn object(key: &Bytes, entry: &Entry) -> Value {
+    json!({
+        "key": octets(key), "version": entry.version.to_string(), "ttl_ms": entry.ttl.map(millis),
+        "length": entry.value.len(),
+    })
+}
+
+/// The same as columns.
+pub(crate) fn columns(key: &Bytes, entry: &Entry) -> Message {
+    let ttl = entry.ttl.map_or_else(|| "-".to_owned(), show);
+    Message::from(key.clone()).with(entry.version.to_string()).with(ttl).with(entry.value.len().to_string())
+}
+
+pub(crate) fn millis(ttl: Duration) -> Value {
+    u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).into()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    #[serde(deserialize_with = "json::frame")]
+    key: Frame,
+    #[serde(deserialize_with = "json::frame")]
+    value: Frame,
+    ttl_ms: Option<u32>,
+}
+
+const EXAMPLE: &str = r#"an object like {"key": "lamp", "value": {"base64": "AAE="}}"#;
+
+#[cfg(test)]
+mod tests {
+    use zmtp_patterns::clone::Version;
+
+    use super::*;
+
+    #[test]
+    fn whatever_was_dumped_is_loaded_as_it_was() {
+        let all: Bytes = (0..=255).collect::<Vec<u8>>().into();
+        for (key, value, ttl) in [
+            ("lamp".into(), "on".into(), None),
+            (all.clone(), all, Some(Duration::from_secs(3))),
+            ("\u{9b}".into(), "".into(), Some(Duration::from_millis(u32::MAX.into()))),
+        ] {
+            let entry = Entry { value, version: Version::default(), ttl };
+            let change = loaded(dumped(&key, &entry).first()).unwrap();
+            assert_eq!(change, Change { key, to: To::Value { value: entry.value, ttl }, when: When::Always });
+        }
+        assert_eq!(
+            dumped(&"a".into(), &Entry { value: "b".into(), version: Version::default(), ttl: None }).first(),
+            &br#"{"key":"a","value":"b"}"#[..]
+        );
+    }
+
+    #[test]
+    fn a_line_that_is_no_entry_is_told_what_was_expected() {
+        for (line, problem) in [
+            ("", "no object"),
+            (r#"["a", "b"]"#, "no object"),
+            (r#"{"key": "a"}"#, "missing field `value`"),
+            (r#"{"key": "a", "value": 1}"#, r#"a string or {"base64": "..."}"#),
+            (r#"{"key": "a", "value": "b", "ttl": 1}"#, "unknown field `ttl`"),
+            (r#"{"key": "a", "value": "b", "ttl_ms": -1}"#, "invalid value"),
+            (r#"{"key": "", "value": "b"}"#, "1 to 1,024 octets; this one has 0"),
+        ] {
+            let said = loaded(line.as_bytes()).unwrap_err();
+            assert!(said.contains(problem), "{line}: {said}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! `zmtp clone`: one server with keys and values, and clients that have what there is of them.
+//!
+//! The parts that its verbs share, over `zmtp_patterns::clone`. `servers.rs` is a client and how long it waits, `limits.rs`
+//! what a server takes, `keys.rs` what is typed for a key, `entry.rs` how a key and its value look, `load.rs` reads many
+//! of them.
+
+pub(crate) mod bench;
+pub(crate) mod entry;
+pub(crate) mod keys;
+pub(crate) mod limits;
+pub(crate) mod load;
+pub(crate) mod servers;

@@ -1,0 +1,386 @@
+//! A client: a replica with sockets and a clock around it, and whoever reads, writes and watches.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
+use tokio::task::yield_now;
+use zmtp::{Builder, Dealer, DealerSocket, Hwm, Message, Sub, SubSocket};
+
+use super::place::Place;
+use super::state::{Health, News, Replica, ReplicaConfig, ReplicaCounters, ReplicaInput, ReplicaOutput};
+use super::tree::{Entry, Tree};
+use super::version::Version;
+use super::watch::{Look, Watch};
+use super::wire::{Change, Command, MAX_CHANGES, MAX_KEY, Outcome, Publication, Refusal, To, When};
+use crate::Machine;
+use crate::clock::{now, until};
+
+/// A client that runs. Clones are handles of the same; it ends with the last of them.
+#[derive(Debug, Clone)]
+pub struct Client {
+    orders: mpsc::UnboundedSender<Order>,
+    view: View,
+    progress: watch::Receiver<Progress>,
+    news: broadcast::WeakSender<Arc<News>>,
+    room: Arc<Semaphore>,
+}
+
+/// How a client goes about it.
+#[derive(Debug, Clone)]
+pub struct ClientConfig {
+    /// What it follows.
+    pub replica: ReplicaConfig,
+    /// The settings of the socket that asks and writes. Add what the network asks for: security.
+    pub control: Builder<Dealer>,
+    /// The settings of the socket that follows.
+    pub updates: Builder<Sub>,
+}
+
+impl Default for ClientConfig {
+    /// Everything.
+    fn default() -> Self {
+        Self {
+            replica: ReplicaConfig::default(),
+            // What is said to a server that is not there is said again when it is.
+            control: DealerSocket::builder().immediate(true).linger(std::time::Duration::ZERO),
+            updates: SubSocket::builder().recv_hwm(Hwm::Unlimited),
+        }
+    }
+}
+
+impl ClientConfig {
+    /// A client that follows the keys that begin with one of these.
+    pub fn of(prefixes: impl IntoIterator<Item = impl Into<Bytes>>) -> Self {
+        let prefixes = prefixes.into_iter().map(Into::into).collect();
+        Self { replica: ReplicaConfig { prefixes, ..ReplicaConfig::default() }, ..Self::default() }
+    }
+}
+
+/// What a client has and how it is, at some moment.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    /// All that it follows.
+    pub tree: Tree,
+    /// Up to this change.
+    pub version: Version,
+    /// Whether that can be believed to be what the server has.
+    pub health: Health,
+    /// What has happened since it was started.
+    pub counters: ReplicaCounters,
+}
+
+/// The replica, to look at. It is locked for as long as it takes to follow one message.
+#[derive(Debug, Clone)]
+struct View(Arc<Mutex<Replica>>);
+
+/// What can be waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Progress {
+    version: Version,
+    health: Health,
+}
+
+impl View {
+    fn replica(&self) -> MutexGuard<'_, Replica> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state(&self) -> State {
+        let replica = self.replica();
+        State {
+            tree: replica.tree().clone(),
+            version: replica.version(),
+            health: replica.health(),
+            counters: replica.counters(),
+        }
+    }
+}
+
+/// Why nothing, or nobody knows what, came of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// A condition did not hold.
+    #[error("the condition of change {change} did not hold: {}", Since(*.current))]
+    Conflict {
+        /// Of which change, counted from 0.
+        change: u16,
+        /// Since when its key stands for what it does, if it stands for anything.
+        current: Option<Version>,
+    },
+    /// The server does not take it.
+    #[error("the server does not take the write: {0}")]
+    Refused(#[from] Refusal),
+    /// The client was closed before there was an answer.
+    #[error("the client was closed before the server had answered; the write may have been done")]
+    Closed,
+}
+
+struct Since(Option<Version>);
+
+impl std::fmt::Display for Since {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(version) => write!(f, "its key was changed by {version}"),
+            None => f.write_str("its key stands for nothing"),
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Order {
+    Write(Vec<Change>, OwnedSemaphorePermit, oneshot::Sender<Outcome>),
+}
+
+impl Client {
+    /// A client of these servers, which begins with the first.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with a clock, and without a server.
+    pub fn start(servers: Vec<Place>, config: ClientConfig) -> Self {
+        assert!(!servers.is_empty(), "a client needs a server");
+        let (orders, taken) = mpsc::unbounded_channel();
+        let (shown, progress) = watch::channel(Progress::default());
+        let (news, _) = broadcast::channel(NEWS);
+        let replica = ReplicaConfig { servers: servers.len(), ..config.replica.clone() };
+        let view = View(Arc::new(Mutex::new(Replica::new(replica, fastrand::u64(..), now()))));
+        let driver = Driver {
+            view: view.clone(),
+            session: fastrand::u64(..),
+            control: config.control.clone().build(),
+            updates: config.updates.clone().build(),
+            servers,
+            config,
+            waiting: HashMap::new(),
+            shown,
+            news: news.clone(),
+        };
+        tokio::spawn(driver.run(taken));
+        Self { orders, view, progress, news: news.downgrade(), room: Arc::new(Semaphore::new(UNANSWERED)) }
+    }
+
+    /// What this key stands for. Never waits for anybody but this client's own task, and for that no longer than it takes to
+    /// follow one message.
+    pub fn get(&self, key: &[u8]) -> Option<Entry> {
+        self.view.replica().tree().get(key).cloned()
+    }
+
+    /// What there is and how things are, all of one moment. Takes no time, however much it is.
+    pub fn state(&self) -> State {
+        self.view.state()
+    }
+
+    /// Waits until it has been told what there is.
+    pub async fn ready(&self) -> State {
+        self.until(|progress| progress.health == Health::Live).await
+    }
+
+    /// Waits until it has this change, or a later one, as after a write of one's own.
+    pub async fn wait_for(&self, version: Version) -> State {
+        self.until(|progress| progress.version >= version).await
+    }
+
+    async fn until(&self, is_so: impl FnMut(&Progress) -> bool) -> State {
+        if self.progress.clone().wait_for(is_so).await.is_err() {
+            // Its task ends when the last handle is dropped, and this is one.
+            std::future::pending::<()>().await;
+        }
+        self.state()
+    }
+
+    /// What there is under this prefix, and then everything that changes.
+    pub fn watch(&self, prefix: impl Into<Bytes>) -> Watch {
+        let view = self.view.clone();
+        let look = Look(Box::new(move || view.state()));
+        Watch::new(look, self.news.upgrade().map(|news| news.subscribe()), prefix.into())
+    }
+
+    /// The key stands for this from now on.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    ///
+    /// # Cancel safety
+    /// As [`write`](Self::write).
+    pub async fn set(&self, key: impl Into<Bytes>, value: impl Into<Bytes>) -> Result<Version, WriteError> {
+        let to = To::Value { value: value.into(), ttl: None };
+        self.write(vec![Change { key: key.into(), to, when: When::Always }]).await
+    }
+
+    /// The key stands for nothing from now on.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    ///
+    /// # Cancel safety
+    /// As [`write`](Self::write).
+    pub async fn delete(&self, key: impl Into<Bytes>) -> Result<Version, WriteError> {
+        self.write(vec![Change { key: key.into(), to: To::Nothing, when: When::Always }]).await
+    }
+
+    /// Changes all of this, or nothing, and waits until the server has. What it says twice, since an answer was lost, is
+    /// done once. Waits too while a thousand other writes of this client have no answer.
+    ///
+    /// # Errors
+    /// [`WriteError`]
+    ///
+    /// # Cancel safety
+    /// If you drop the future, the write may be done.
+    pub async fn write(&self, changes: Vec<Change>) -> Result<Version, WriteError> {
+        // What has no room in a message is no message to whoever reads it.
+        if changes.len() > MAX_CHANGES {
+            return Err(Refusal::Changes.into());
+        }
+        if changes.iter().any(|change| change.key.len() > MAX_KEY) {
+            return Err(Refusal::Key.into());
+        }
+        let values = changes.iter().map(|change| match &change.to {
+            To::Value { value, .. } => value.len(),
+            To::Nothing => 0,
+        });
+        if values.sum::<usize>() > MAX_VALUES {
+            return Err(Refusal::Value.into());
+        }
+        let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| WriteError::Closed)?;
+        let (settled, outcome) = oneshot::channel();
+        self.orders.send(Order::Write(changes, room, settled)).map_err(|_| WriteError::Closed)?;
+        match outcome.await.map_err(|_| WriteError::Closed)? {
+            Outcome::Done(version) => Ok(version),
+            Outcome::Conflict { change, current } => Err(WriteError::Conflict { change, current }),
+            Outcome::Refused(refusal) => Err(refusal.into()),
+        }
+    }
+}
+
+/// The client's task.
+struct Driver {
+    view: View,
+    session: u64,
+    control: DealerSocket,
+    updates: SubSocket,
+    servers: Vec<Place>,
+    config: ClientConfig,
+    waiting: HashMap<u64, (OwnedSemaphorePermit, oneshot::Sender<Outcome>)>,
+    shown: watch::Sender<Progress>,
+    news: broadcast::Sender<Arc<News>>,
+}
+
+impl Driver {
+    async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
+        loop {
+            let is_all = self.take_what_is_there(&mut orders);
+            self.act();
+            let deadline = self.view.replica().next_deadline();
+            tokio::select! {
+                message = self.control.recv() => match message {
+                    Ok(message) => self.hear(message),
+                    Err(_) => return,
+                },
+                message = self.updates.recv() => match message {
+                    Ok(message) => self.follow(message),
+                    Err(_) => return,
+                },
+                // So that others of this thread have their turn.
+                () = yield_now(), if !is_all => {}
+                order = orders.recv() => match order {
+                    Some(order) => self.write(order),
+                    // Nobody has a handle any more.
+                    None => return,
+                },
+                () = until(deadline) => self.view.replica().wake(now()),
+            }
+        }
+    }
+
+    /// What has come already, some together. Says whether it took all that there is.
+    fn take_what_is_there(&mut self, orders: &mut mpsc::UnboundedReceiver<Order>) -> bool {
+        for _ in 0..TOGETHER {
+            if let Ok(message) = self.updates.try_recv() {
+                self.follow(message);
+            } else if let Ok(message) = self.control.try_recv() {
+                self.hear(message);
+            } else if let Ok(order) = orders.try_recv() {
+                self.write(order);
+            } else {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn hear(&mut self, message: Message) {
+        self.view.replica().handle(now(), ReplicaInput::Heard(Command::decode(message.into_frames())));
+    }
+
+    fn follow(&mut self, message: Message) {
+        self.view
+            .replica()
+            .handle(now(), ReplicaInput::Published(Publication::decode(message.into_frames())));
+    }
+
+    fn write(&mut self, order: Order) {
+        let Order::Write(changes, room, settled) = order;
+        let number = self.view.replica().write(now(), changes);
+        self.waiting.insert(number, (room, settled));
+    }
+
+    /// Does what the replica wants. What there is could be seen before anybody is told that it has changed.
+    fn act(&mut self) {
+        let mut all_news = Vec::new();
+        while let Some(output) = self.poll_output() {
+            match output {
+                ReplicaOutput::Dial(server) => self.dial(server),
+                ReplicaOutput::Subscribe(topic) => self.updates.subscribe(topic),
+                ReplicaOutput::Unsubscribe(topic) => _ = self.updates.unsubscribe(topic),
+                ReplicaOutput::Send(number, command) => {
+                    let (head, payloads) = command.encode(self.session, number);
+                    // Without a server there is nobody to hear it. It is said again when there is one.
+                    let _ =
+                        self.control.try_send(payloads.into_iter().fold(Message::from(head), Message::with));
+                }
+                ReplicaOutput::Written(number, outcome) => {
+                    if let Some((_, settled)) = self.waiting.remove(&number) {
+                        // Whoever wrote it may not care.
+                        let _ = settled.send(outcome);
+                    }
+                }
+                ReplicaOutput::News(news) => all_news.push(Arc::new(news)),
+            }
+        }
+        let progress = {
+            let replica = self.view.replica();
+            Progress { version: replica.version(), health: replica.health() }
+        };
+        self.shown.send_if_modified(|shown| std::mem::replace(shown, progress) != progress);
+        for news in all_news {
+            // Nobody need listen.
+            let _ = self.news.send(news);
+        }
+    }
+
+    fn poll_output(&self) -> Option<ReplicaOutput> {
+        self.view.replica().poll_output()
+    }
+
+    /// New sockets, since one that was dialled keeps what it had heard.
+    fn dial(&mut self, server: usize) {
+        self.control = self.config.control.clone().build();
+        self.updates = self.config.updates.clone().build();
+        if let Some(place) = self.servers.get(server) {
+            // What cannot be dialled is silent, and that is noticed.
+            let _ = self.control.connect(place.control.clone());
+            let _ = self.updates.connect(place.updates.clone());
+        }
+    }
+}
+
+/// News that a watcher may be behind.
+const NEWS: usize = 4096;
+/// Writes without an answer.
+const UNANSWERED: usize = 1000;
+/// The most octets of the values of a write: together they fit into a message.
+const MAX_VALUES: usize = 32 << 20;
+/// The most messages and orders that are taken together.
+const TOGETHER: usize = 256;

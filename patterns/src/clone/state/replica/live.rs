@@ -1,0 +1,147 @@
+//! How a replica follows, and how it finds out that it does not.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::sync::apply;
+use super::{Health, News, Replica, ReplicaOutput};
+use crate::clone::tree::{Sums, Tree};
+use crate::clone::version::Version;
+use crate::clone::wire::{Changed, Update};
+
+/// The last state that the server has confirmed.
+#[derive(Debug, Default)]
+pub(super) struct Proof {
+    pub(super) version: Version,
+    pub(super) tree: Tree,
+    /// How many changes were heard of since.
+    pub(super) since: u64,
+    /// The prefixes about which a beat was right, and of which version that was.
+    right: (Version, BTreeSet<Bytes>),
+}
+
+impl Proof {
+    pub(super) fn of(tree: &Tree, version: Version) -> Self {
+        Self { version, tree: tree.clone(), ..Self::default() }
+    }
+}
+
+impl Replica {
+    /// A change has been published. Those of a batch happen together.
+    pub(super) fn follow(&mut self, update: Update) {
+        if update.version <= self.version {
+            return;
+        }
+        if self.batch.last().is_some_and(|last| update.version.seq > last.until) {
+            self.happen();
+        }
+        if self.batch.last().is_some_and(|last| update.version <= last.version) {
+            return;
+        }
+        let is_last = update.version.seq == update.until;
+        self.batch.push(update);
+        if is_last {
+            self.happen();
+        }
+    }
+
+    fn happen(&mut self) {
+        let mut updates = std::mem::take(&mut self.batch);
+        let Some(last) = updates.last() else { return };
+        self.version = last.version;
+        self.proof.since += updates.len() as u64;
+        for update in &updates {
+            apply(&mut self.tree, update.clone());
+        }
+        updates.retain(|update| update.change != Changed::Epoch);
+        if !updates.is_empty() {
+            self.output.push_back(ReplicaOutput::News(News::Changed(updates)));
+        }
+    }
+
+    /// A beat says how it should be.
+    pub(super) fn compare(&mut self, now: Instant, prefix: &Bytes, version: Version, sums: Option<Sums>) {
+        if version < self.version || !self.config.prefixes.contains(prefix) {
+            return;
+        }
+        if self.batch.last().is_some_and(|last| version.seq >= last.until) {
+            self.happen();
+        }
+        if !self.batch.is_empty() {
+            return;
+        }
+        if sums.is_some_and(|sums| self.tree.sums(prefix) != sums) {
+            self.counters.mismatches += 1;
+            self.become_(Health::Stale);
+            return self.fence(now);
+        }
+        self.version = version;
+        self.become_(Health::Live);
+        if sums.is_none() {
+            return;
+        }
+        if self.proof.right.0 != version {
+            self.proof.right = (version, BTreeSet::new());
+        }
+        self.proof.right.1.insert(prefix.clone());
+        if self.proof.right.1.len() == self.config.prefixes.len() {
+            self.proof = Proof::of(&self.tree, version);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Machine;
+    use crate::clone::state::{ReplicaConfig, ReplicaInput};
+    use crate::clone::wire::{Command, Next, Publication, What};
+    use crate::wire::Header;
+
+    const HEADER: Header = Header { command: 0, session: 1, number: 0 };
+
+    fn version(seq: u64) -> Version {
+        Version { epoch: 1, seq }
+    }
+
+    fn heard(command: Command) -> ReplicaInput {
+        ReplicaInput::Heard(Ok((HEADER, command)))
+    }
+
+    fn published(publication: Publication) -> ReplicaInput {
+        ReplicaInput::Published(Ok((HEADER, publication)))
+    }
+
+    /// What it says next.
+    fn said(replica: &mut Replica) -> Command {
+        loop {
+            match replica.poll_output() {
+                Some(ReplicaOutput::Send(_, command)) => return command,
+                Some(_) => {}
+                None => panic!("it says nothing"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_replica_that_missed_a_change_does_not_say_that_it_has_it() {
+        let now = Instant::now();
+        let mut replica = Replica::new(ReplicaConfig::default(), 1, now);
+        let beat = std::time::Duration::from_millis(250);
+        replica.handle(now, heard(Command::Hail { version: version(1), is_active: true, beat }));
+        let Command::Fence { nonce, .. } = said(&mut replica) else { panic!("a fence comes first") };
+        replica.handle(now, published(Publication::Passed { nonce, version: version(1) }));
+        let Command::Sync { request, .. } = said(&mut replica) else { panic!("then it wants to be told") };
+        let next = Next::End { version: version(1), sums: vec![Sums::default()] };
+        let (from, rows) = (Bytes::new(), Bytes::new());
+        replica.handle(now, heard(Command::Rows { request, what: What::Snapshot, from, next, rows }));
+        assert_eq!((replica.version(), replica.health()), (version(1), Health::Live));
+
+        let sums = Some(Sums { count: 1, digest: 7 });
+        let (prefix, version_then) = (Bytes::new(), version(2));
+        replica.handle(now, published(Publication::Beat { prefix, version: version_then, sums }));
+        assert_eq!((replica.version(), replica.health()), (version(1), Health::Stale));
+    }
+}

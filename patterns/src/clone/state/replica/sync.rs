@@ -1,0 +1,272 @@
+//! How a replica comes to know what there is: a fence, so that no change is missed, and then page by page.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::live::Proof;
+use super::{Health, News, Replica, ReplicaOutput, Timer};
+use crate::clone::tree::{Entry, Sums, Tree};
+use crate::clone::version::Version;
+use crate::clone::wire::{Changed, Command, Next, Rows, Update, What, at_home, fence};
+
+/// How far it is.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// The server has said nothing yet.
+    Away,
+    /// It waits before it tries again.
+    Resting,
+    /// It waits for the answer to its fence.
+    Fencing {
+        /// How often it has asked.
+        asked: u32,
+    },
+    /// It is being told.
+    Syncing(Syncing),
+    /// It follows.
+    Live,
+}
+
+#[derive(Debug)]
+pub(super) struct Syncing {
+    request: u64,
+    /// How often it has asked for the same.
+    asked: u32,
+    have: Option<Version>,
+    /// What was told so far, and where the next page begins.
+    told: Option<(Told, Bytes)>,
+}
+
+#[derive(Debug)]
+enum Told {
+    Snapshot(Tree),
+    Delta(Vec<Update>),
+}
+
+/// Changes that wait until what was before them is known.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    updates: VecDeque<Update>,
+    bytes: usize,
+}
+
+impl Replica {
+    /// Asks for an answer that is published after all that was published before: when it arrives, what is published can be
+    /// heard.
+    pub(super) fn fence(&mut self, now: Instant) {
+        self.unfence();
+        let nonce = self.rng.u128(..);
+        self.nonce = Some(nonce);
+        self.timers.clear(Timer::Rest);
+        self.output.push_back(ReplicaOutput::Subscribe(fence(nonce)));
+        self.phase = Phase::Fencing { asked: 0 };
+        self.ask_again(now);
+    }
+
+    pub(super) fn passed(&mut self, now: Instant, nonce: u128) {
+        if matches!(self.phase, Phase::Fencing { .. }) && self.nonce == Some(nonce) {
+            self.unfence();
+            let have = (self.proof.version != Version::default()).then_some(self.proof.version);
+            self.sync(now, have);
+        }
+    }
+
+    fn sync(&mut self, now: Instant, have: Option<Version>) {
+        self.buffer = Waiting::default();
+        self.batch.clear();
+        self.requests += 1;
+        self.phase = Phase::Syncing(Syncing { request: self.requests, asked: 0, have, told: None });
+        self.ask_again(now);
+    }
+
+    /// Asks for what it waits for, until it has asked too often.
+    pub(super) fn ask_again(&mut self, now: Instant) {
+        let latest = self.latest();
+        let (command, asked) = match &mut self.phase {
+            Phase::Fencing { asked } => {
+                let Some(nonce) = self.nonce else { return };
+                (Command::Fence { nonce, version: latest }, asked)
+            }
+            Phase::Syncing(Syncing { request, asked, have, told: None }) => {
+                let (prefixes, have) = (self.config.prefixes.clone(), *have);
+                (Command::Sync { request: *request, prefixes, have }, asked)
+            }
+            Phase::Syncing(Syncing { request, asked, told: Some((_, from)), .. }) => {
+                (Command::Page { request: *request, from: from.clone() }, asked)
+            }
+            _ => return,
+        };
+        *asked += 1;
+        let asked = *asked;
+        if asked > TRIES {
+            return self.rest(now);
+        }
+        self.timers.set(Timer::Ask, now + ANSWER * (1 << asked.min(6)));
+        self.say(command);
+    }
+
+    /// Something went wrong: not again at once, and not all replicas at the same time.
+    pub(super) fn rest(&mut self, now: Instant) {
+        self.unfence();
+        self.buffer = Waiting::default();
+        self.phase = Phase::Resting;
+        self.failures = self.failures.saturating_add(1);
+        self.timers.clear(Timer::Ask);
+        self.timers.set(Timer::Rest, now + self.config.backoff.wait(self.failures, &mut self.rng));
+        if self.health == Health::Live {
+            self.become_(Health::Stale);
+        }
+    }
+
+    pub(super) fn rested(&mut self, now: Instant) {
+        match &self.hailed {
+            // Twice with each server, then the next one's turn.
+            Some(hailed) if hailed.is_active && (self.failures % 2 == 1 || self.config.servers == 1) => {
+                self.fence(now);
+            }
+            _ => self.move_on(now),
+        }
+    }
+
+    pub(super) fn wait(&mut self, now: Instant, request: u64, retry_after: Duration) {
+        if let Phase::Syncing(syncing) = &mut self.phase
+            && syncing.request == request
+        {
+            syncing.asked = 0;
+            self.timers.set(Timer::Ask, now + retry_after.mul_f64(0.5 + self.rng.f64()));
+        }
+    }
+
+    pub(super) fn gone(&mut self, now: Instant, request: u64) {
+        if matches!(&self.phase, Phase::Syncing(syncing) if syncing.request == request) {
+            self.rest(now);
+        }
+    }
+
+    /// What is published while it is being told waits, up to a bound.
+    pub(super) fn keep(&mut self, now: Instant, update: Update) {
+        let Waiting { updates, bytes } = &mut self.buffer;
+        *bytes += update.key.len() + update.value().map_or(0, Bytes::len) + size_of::<Update>();
+        updates.push_back(update);
+        if *bytes > self.config.buffer {
+            self.counters.overflows += 1;
+            self.rest(now);
+        }
+    }
+
+    /// A page has come. One that was asked for twice is taken once.
+    pub(super) fn read(
+        &mut self,
+        now: Instant,
+        request: u64,
+        what: What,
+        from: &Bytes,
+        next: Next,
+        rows: &[u8],
+    ) {
+        let Phase::Syncing(syncing) = &mut self.phase else { return };
+        let is_first = syncing.told.is_none();
+        let is_expected = match &syncing.told {
+            None => true,
+            Some((Told::Snapshot(_), expected)) => what == What::Snapshot && from == expected,
+            Some((Told::Delta(_), expected)) => what == What::Delta && from == expected,
+        };
+        if syncing.request != request || !is_expected {
+            return;
+        }
+        let Ok(rows) = Rows::read(rows) else {
+            self.counters.malformed += 1;
+            return self.rest(now);
+        };
+        let mut told = match syncing.told.take() {
+            Some((told, _)) => told,
+            None if what == What::Snapshot => Told::Snapshot(Tree::default()),
+            None => Told::Delta(Vec::new()),
+        };
+        match &mut told {
+            Told::Snapshot(tree) => rows.into_iter().for_each(|update| apply(tree, update)),
+            Told::Delta(updates) => updates.extend(rows),
+        }
+        match next {
+            Next::Page(next) if is_first || next > *from => {
+                (syncing.told, syncing.asked) = (Some((told, next)), 0);
+                self.ask_again(now);
+            }
+            Next::Page(_) => self.rest(now),
+            Next::End { version, sums } => self.told(now, told, version, &sums),
+        }
+    }
+
+    /// It has been told all: is it what the server has?
+    fn told(&mut self, now: Instant, told: Told, version: Version, sums: &[Sums]) {
+        let (tree, news) = match told {
+            Told::Snapshot(tree) => {
+                self.counters.snapshots += 1;
+                (tree, News::Resync { from: self.version, to: version })
+            }
+            Told::Delta(updates) => {
+                self.counters.deltas += 1;
+                self.catch_up(updates, version)
+            }
+        };
+        if version.epoch < self.epoch {
+            self.counters.deposed += 1;
+            return self.rest(now);
+        }
+        if !self.config.prefixes.iter().map(|prefix| tree.sums(prefix)).eq(sums.iter().copied()) {
+            self.counters.mismatches += 1;
+            // Then from the beginning.
+            self.proof = Proof::default();
+            return self.rest(now);
+        }
+        (self.tree, self.version, self.epoch) = (tree, version, version.epoch);
+        self.proof = Proof::of(&self.tree, version);
+        self.phase = Phase::Live;
+        self.failures = 0;
+        self.timers.clear(Timer::Ask);
+        self.listen(now);
+        self.tell(news);
+        self.become_(Health::Live);
+        for update in std::mem::take(&mut self.buffer).updates {
+            self.follow(update);
+        }
+    }
+
+    /// What comes of these changes since the last state that was proven, and what is new of them: all that comes after
+    /// what it has heard already, if it has missed nothing.
+    fn catch_up(&self, mut updates: Vec<Update>, to: Version) -> (Tree, News) {
+        let mut tree = self.proof.tree.clone();
+        let new = updates.split_off(updates.partition_point(|update| update.version <= self.version));
+        let heard = updates.len() as u64;
+        updates.into_iter().for_each(|update| apply(&mut tree, update));
+        let is_same = heard == self.proof.since && tree.sums(b"") == self.tree.sums(b"");
+        new.iter().cloned().for_each(|update| apply(&mut tree, update));
+        (tree, if is_same { News::Changed(new) } else { News::Resync { from: self.version, to } })
+    }
+
+    fn tell(&mut self, news: News) {
+        match news {
+            News::Changed(updates) if updates.is_empty() => {}
+            news => self.output.push_back(ReplicaOutput::News(news)),
+        }
+    }
+}
+
+/// What a change makes of what there is.
+pub(super) fn apply(tree: &mut Tree, update: Update) {
+    let Update { version, key, change, .. } = update;
+    match change {
+        Changed::Set { value, ttl } => {
+            tree.insert(at_home(key), Entry { value: at_home(value), version, ttl });
+        }
+        Changed::Deleted | Changed::Expired => _ = tree.remove(&key),
+        Changed::Epoch => {}
+    }
+}
+
+/// How long an answer may take at first; twice as long each time.
+const ANSWER: Duration = Duration::from_millis(25);
+/// How often it asks for the same.
+const TRIES: u32 = 8;

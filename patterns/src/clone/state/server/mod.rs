@@ -1,0 +1,589 @@
+//! The server: puts all changes in one order, tells everybody of them, and tells who comes what there is. Pure;
+//! [`Machine`] says how it is driven.
+//!
+//! ```text
+//! WRITE ──► are its conditions so? ──► numbered ──► tree, log ──► published ──► WRITTEN
+//!
+//! FENCE ──► published, behind all that was published before
+//! SYNC  ──► what came since is in the log?  changes since      ┐ page by page, as fast as the client asks;
+//!           else                            a copy of the tree ┘ a copy costs nothing and stops nobody
+//! ```
+
+mod log;
+mod pages;
+mod record;
+mod writers;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use log::Log;
+use pages::Telling;
+pub(in crate::clone) use pages::tidy;
+pub use record::{Held, Record};
+use rustc_hash::FxHashMap;
+use writers::Writers;
+
+use crate::Machine;
+use crate::clone::tree::{Entry, Tree};
+use crate::clone::version::Version;
+use crate::clone::wire::{
+    Change, Changed, Command, MAX_CHANGES, MAX_KEY, Next, Outcome, Publication, Refusal, To, Update, When,
+    Writing, at_home, beats_about,
+};
+use crate::timers::Timers;
+use crate::wire::{Header, Malformed};
+
+/// How a server goes about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// How often it publishes at least. 250 ms.
+    pub beat: Duration,
+    /// The most keys. 10,000,000.
+    pub keys: u64,
+    /// The most octets of keys and values. 4 GiB.
+    pub bytes: u64,
+    /// The most octets of a value. 16 MiB.
+    pub value: usize,
+    /// The most changes that are kept for those who missed them. 100,000.
+    pub log: usize,
+    /// The most octets of them. 64 MiB.
+    pub log_bytes: usize,
+    /// How many clients are told everything at a time. 16; others wait.
+    pub snapshots: usize,
+    /// About how many octets a page has. 256 KiB; an entry is not divided.
+    pub page: usize,
+    /// How long a client may take to ask for its next page. 60 s.
+    pub patience: Duration,
+    /// Whether what is changed is written down, and writes are answered when it is: [`Output::Record`]. Off.
+    pub store: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            beat: Duration::from_millis(250),
+            keys: 10_000_000,
+            bytes: 4 << 30,
+            value: 16 << 20,
+            log: 100_000,
+            log_bytes: 64 << 20,
+            snapshots: 16,
+            page: 256 << 10,
+            patience: Duration::from_secs(60),
+            store: false,
+        }
+    }
+}
+
+/// What can happen to a server. `P` names a connection to its ROUTER.
+#[derive(Debug)]
+pub enum Input<P> {
+    /// Somebody is there.
+    Joined(P),
+    /// Somebody has said something.
+    Heard(P, Result<(Header, Command), Malformed>),
+    /// A connection is gone.
+    Left(P),
+    /// Somebody wants no answer.
+    Fired(Result<(Header, Command), Malformed>),
+    /// So many records, counted since this server was made, survive whatever happens.
+    Synced(u64),
+    /// This topic has its first subscriber.
+    Subscribed(Bytes),
+    /// It has lost its last one.
+    Unsubscribed(Bytes),
+}
+
+/// What a server wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output<P> {
+    /// Say this, with this number.
+    Send(P, u64, Command),
+    /// Say this to everybody who has subscribed to its topic, with this number.
+    Publish(u64, Publication),
+    /// Write this down.
+    Record(Record),
+}
+
+/// How things are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Status {
+    /// The last change.
+    pub version: Version,
+    /// Keys that stand for something.
+    pub keys: u64,
+    /// Octets of keys and values.
+    pub bytes: u64,
+    /// Changes that are kept for those who missed them.
+    pub log: usize,
+    /// Octets of them.
+    pub log_bytes: usize,
+    /// Connections.
+    pub clients: usize,
+    /// Clients that have written lately.
+    pub writers: usize,
+    /// Prefixes that somebody follows.
+    pub prefixes: usize,
+    /// Clients that are being told everything.
+    pub snapshots: usize,
+    /// What was counted.
+    pub counters: Counters,
+}
+
+/// What has happened since the server was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Writes that were done.
+    pub written: u64,
+    /// Writes whose condition did not hold.
+    pub conflicts: u64,
+    /// Writes that were not taken.
+    pub refused: u64,
+    /// Writes that were said again, and done once.
+    pub repeated: u64,
+    /// Keys whose time was up.
+    pub expired: u64,
+    /// Times that a client was told everything.
+    pub snapshots: u64,
+    /// Times that a client was told what it had missed.
+    pub deltas: u64,
+    /// Times that a client had to wait for that.
+    pub waits: u64,
+    /// Times that a client came back too late for its next page.
+    pub gone: u64,
+    /// Messages that are of no such protocol.
+    pub malformed: u64,
+}
+
+/// The server.
+#[derive(Debug)]
+pub struct Server<P> {
+    config: Config,
+    version: Version,
+    tree: Tree,
+    bytes: u64,
+    log: Log,
+    writers: Writers,
+    peers: FxHashMap<P, Peer>,
+    /// What somebody wants beats about, and where the next round begins if there are too many.
+    prefixes: BTreeSet<Bytes>,
+    next_prefix: Bytes,
+    timers: Timers<Timer>,
+    published: u64,
+    recorded: u64,
+    synced: u64,
+    /// Answers that stand on what is not safe yet: on so many records.
+    answers: VecDeque<(u64, P, Command)>,
+    counters: Counters,
+    output: VecDeque<Output<P>>,
+}
+
+#[derive(Debug, Default)]
+struct Peer {
+    number: u64,
+    telling: Option<Telling>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Beat,
+    Expiry(Bytes),
+}
+
+impl<P: Clone + Eq + Hash + Debug> Server<P> {
+    /// A server with what was written down, in a later epoch than that was; in this one, if it is later. If there was a
+    /// server with a higher one, it learns that from those who remember.
+    pub fn new(config: Config, held: Held, epoch: u64, now: Instant) -> Self {
+        let Held { version, entries, writes } = held;
+        let mut server = Self {
+            log: Log::new(version, config.log, config.log_bytes),
+            config,
+            version,
+            tree: Tree::default(),
+            bytes: 0,
+            writers: Writers::default(),
+            peers: FxHashMap::default(),
+            prefixes: BTreeSet::new(),
+            next_prefix: Bytes::new(),
+            timers: Timers::default(),
+            published: 0,
+            recorded: 0,
+            synced: 0,
+            answers: VecDeque::new(),
+            counters: Counters::default(),
+            output: VecDeque::new(),
+        };
+        server.timers.set(Timer::Beat, now + server.config.beat);
+        for (key, entry) in entries {
+            server.bytes += (key.len() + entry.value.len()) as u64;
+            if let Some(ttl) = entry.ttl {
+                // From the beginning: it is to live so long at least.
+                server.timers.set(Timer::Expiry(key.clone()), now + ttl);
+            }
+            server.tree.insert(key, entry);
+        }
+        for (write, version) in writes {
+            server.writers.settle(now, write, Outcome::Done(version));
+        }
+        server.begin_epoch(epoch.max(version.epoch + 1));
+        server
+    }
+
+    /// All that there is, as it is now.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The last change.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// How things are.
+    pub fn status(&self) -> Status {
+        Status {
+            version: self.version,
+            keys: self.tree.len(),
+            bytes: self.bytes,
+            log: self.log.len(),
+            log_bytes: self.log.bytes(),
+            clients: self.peers.len(),
+            writers: self.writers.len(),
+            prefixes: self.prefixes.len(),
+            snapshots: self.snapshots(),
+            counters: self.counters,
+        }
+    }
+
+    fn heard(&mut self, now: Instant, peer: P, header: Header, command: Command) {
+        match command {
+            Command::Fence { nonce, version } => {
+                self.hear_of(version);
+                let version = self.version;
+                self.publish(Publication::Passed { nonce, version });
+            }
+            Command::Sync { request, prefixes, have } => self.tell(now, peer, request, prefixes, have),
+            Command::Page { request, from } => self.turn_page(now, peer, request, from),
+            Command::Write { number, settled, version, changes } => {
+                self.hear_of(version);
+                let write = Writing { writer: header.session, number };
+                let known = self.writers.known(now, write, settled);
+                for forgotten in self.writers.forgotten() {
+                    self.record(Record::Forget(forgotten));
+                }
+                let outcome = match known {
+                    Some(outcome) => {
+                        self.counters.repeated += 1;
+                        outcome
+                    }
+                    None => {
+                        let outcome = self.write(now, Some(write), changes);
+                        self.writers.settle(now, write, outcome);
+                        outcome
+                    }
+                };
+                self.answers.push_back((self.recorded, peer, Command::Written { number, outcome }));
+                self.answer();
+            }
+            _ => self.counters.malformed += 1,
+        }
+    }
+
+    /// Somebody knows a later version than this server, which then has lost what it knew: what it numbers from now on comes
+    /// after all that was.
+    fn hear_of(&mut self, version: Version) {
+        if version > self.version && version.epoch < LAST_EPOCH {
+            self.begin_epoch(version.epoch + 1);
+            self.hail_all();
+        }
+    }
+
+    fn begin_epoch(&mut self, epoch: u64) {
+        self.version = Version { epoch, seq: self.version.seq + 1 };
+        let (version, until) = (self.version, self.version.seq);
+        let update = Update { version, until, key: Bytes::new(), change: Changed::Epoch, writer: None };
+        self.log.push(update.clone());
+        self.record(Record::Batch(vec![update.clone()]));
+        self.publish(Publication::Update(update));
+    }
+
+    fn hail_all(&mut self) {
+        for peer in self.peers.keys().cloned().collect::<Vec<_>>() {
+            self.hail(&peer);
+        }
+    }
+
+    fn hail(&mut self, peer: &P) {
+        let (version, beat) = (self.version, self.config.beat);
+        self.say(peer, Command::Hail { version, is_active: true, beat });
+    }
+
+    /// Begins to tell it what there is.
+    fn tell(&mut self, now: Instant, peer: P, request: u64, prefixes: Vec<Bytes>, have: Option<Version>) {
+        let telling = self.peers.get(&peer).and_then(|peer| peer.telling.as_ref());
+        if let Some(telling) = telling.filter(|telling| telling.request == request) {
+            // It has asked again before it was answered.
+            let from = telling.first.clone();
+            return self.turn_page(now, peer, request, from);
+        }
+        let since = have.and_then(|have| self.log.after(have));
+        let others = self.snapshots() - usize::from(self.is_told_everything(&peer));
+        if since.is_none() && others >= self.config.snapshots {
+            self.counters.waits += 1;
+            let retry_after = self.config.beat;
+            return self.say(&peer, Command::Wait { request, retry_after });
+        }
+        let telling = match since {
+            Some(seq) => {
+                self.counters.deltas += 1;
+                Telling::delta(now, request, prefixes, seq)
+            }
+            None => {
+                self.counters.snapshots += 1;
+                Telling::snapshot(now, request, prefixes, self.tree.clone(), self.version)
+            }
+        };
+        if let Some(it) = self.peers.get_mut(&peer) {
+            let from = telling.first.clone();
+            it.telling = Some(telling);
+            self.turn_page(now, peer, request, from);
+        }
+    }
+
+    fn turn_page(&mut self, now: Instant, peer: P, request: u64, from: Bytes) {
+        let Some(it) = self.peers.get_mut(&peer) else { return };
+        let telling = it.telling.as_mut().filter(|telling| telling.request == request);
+        let page = telling.and_then(|telling| {
+            telling.asked = now;
+            telling.page(from, self.config.page, &self.tree, self.version, &self.log)
+        });
+        match page {
+            Some(page) => {
+                if matches!(page, Command::Rows { next: Next::End { .. }, .. }) {
+                    it.telling = None;
+                }
+                self.say(&peer, page);
+            }
+            None => {
+                it.telling = None;
+                self.counters.gone += 1;
+                self.say(&peer, Command::Gone { request });
+            }
+        }
+    }
+
+    fn is_told_everything(&self, peer: &P) -> bool {
+        let telling = self.peers.get(peer).and_then(|peer| peer.telling.as_ref());
+        telling.is_some_and(Telling::is_snapshot)
+    }
+
+    fn snapshots(&self) -> usize {
+        let tellings = self.peers.values().filter_map(|peer| peer.telling.as_ref());
+        tellings.filter(|telling| telling.is_snapshot()).count()
+    }
+
+    /// Changes everything that is to be changed, or nothing.
+    fn write(&mut self, now: Instant, writer: Option<Writing>, changes: Vec<Change>) -> Outcome {
+        if let Err(refusal) = self.check(&changes) {
+            self.counters.refused += 1;
+            return Outcome::Refused(refusal);
+        }
+        for (number, change) in changes.iter().enumerate() {
+            let current = self.tree.get(&change.key).map(|entry| entry.version);
+            let is_so = match change.when {
+                When::Always => true,
+                When::Absent => current.is_none(),
+                When::Unchanged(version) => current == Some(version),
+            };
+            if !is_so {
+                self.counters.conflicts += 1;
+                return Outcome::Conflict { change: number as u16, current };
+            }
+        }
+        let until = self.version.seq + changes.len() as u64;
+        let keys: Vec<_> = changes.iter().map(|change| change.key.clone()).collect();
+        let mut updates = Vec::new();
+        for Change { key, to, .. } in changes {
+            let change = match to {
+                To::Value { value, ttl } => Changed::Set { value: at_home(value), ttl },
+                To::Nothing => Changed::Deleted,
+            };
+            updates.push(self.change(now, until, key, change, writer));
+        }
+        self.record(Record::Batch(updates));
+        self.end_batch(&keys);
+        self.counters.written += 1;
+        Outcome::Done(self.version)
+    }
+
+    fn check(&self, changes: &[Change]) -> Result<(), Refusal> {
+        if changes.is_empty() || changes.len() > MAX_CHANGES {
+            return Err(Refusal::Changes);
+        }
+        let (mut keys, mut bytes) = (self.tree.len(), self.bytes);
+        let mut adds = false;
+        for change in changes {
+            if !(1..=MAX_KEY).contains(&change.key.len()) {
+                return Err(Refusal::Key);
+            }
+            if let To::Value { value, .. } = &change.to {
+                if value.len() > self.config.value {
+                    return Err(Refusal::Value);
+                }
+                adds = true;
+                let before = self.tree.get(&change.key);
+                keys += u64::from(before.is_none());
+                bytes += (change.key.len() + value.len()) as u64;
+                bytes -= before.map_or(0, |before| (change.key.len() + before.value.len()) as u64).min(bytes);
+            }
+        }
+        if adds && (keys > self.config.keys || bytes > self.config.bytes) {
+            return Err(Refusal::Full);
+        }
+        Ok(())
+    }
+
+    /// The next change of all.
+    fn change(
+        &mut self,
+        now: Instant,
+        until: u64,
+        key: Bytes,
+        change: Changed,
+        writer: Option<Writing>,
+    ) -> Update {
+        self.version.seq += 1;
+        let version = self.version;
+        let octets = |entry: &Entry| (key.len() + entry.value.len()) as u64;
+        self.timers.clear(Timer::Expiry(key.clone()));
+        let before = match &change {
+            Changed::Set { value, ttl } => {
+                if let Some(ttl) = ttl {
+                    self.timers.set(Timer::Expiry(key.clone()), now + *ttl);
+                }
+                let entry = Entry { value: value.clone(), version, ttl: *ttl };
+                self.bytes += octets(&entry);
+                self.tree.insert(key.clone(), entry)
+            }
+            _ => self.tree.remove(&key),
+        };
+        self.bytes -= before.as_ref().map_or(0, octets);
+        let update = Update { version, until, key, change, writer };
+        self.log.push(update.clone());
+        self.publish(Publication::Update(update.clone()));
+        update
+    }
+
+    fn record(&mut self, record: Record) {
+        if self.config.store {
+            self.recorded += 1;
+            self.output.push_back(Output::Record(record));
+        }
+    }
+
+    /// Gives those answers that stand on nothing that could be lost.
+    fn answer(&mut self) {
+        while let Some((_, peer, command)) = self.answers.pop_front_if(|(after, ..)| *after <= self.synced) {
+            self.say(&peer, command);
+        }
+    }
+
+    /// Who follows the first of several changes and not the last would wait for the end of the batch.
+    fn end_batch(&mut self, keys: &[Bytes]) {
+        let Some((last, others)) = keys.split_last().filter(|(_, others)| !others.is_empty()) else { return };
+        let is_open =
+            |prefix: &&Bytes| !last.starts_with(prefix) && others.iter().any(|key| key.starts_with(prefix));
+        for prefix in self.prefixes.iter().filter(is_open).cloned().collect::<Vec<_>>() {
+            self.beat_about(prefix, true);
+        }
+    }
+
+    fn beat(&mut self, now: Instant) {
+        self.timers.set(Timer::Beat, now + self.config.beat);
+        let from_there = self.prefixes.range(self.next_prefix.clone()..);
+        let round: Vec<_> =
+            from_there.chain(self.prefixes.range(..self.next_prefix.clone())).cloned().collect();
+        for (number, prefix) in round.iter().enumerate() {
+            self.beat_about(prefix.clone(), number < AT_ONCE);
+        }
+        self.next_prefix = round.get(AT_ONCE).cloned().unwrap_or_default();
+        for peer in self.peers.values_mut() {
+            peer.telling.take_if(|telling| now.duration_since(telling.asked) > self.config.patience);
+        }
+    }
+
+    fn beat_about(&mut self, prefix: Bytes, with_sums: bool) {
+        let (version, sums) = (self.version, with_sums.then(|| self.tree.sums(&prefix)));
+        self.publish(Publication::Beat { prefix, version, sums });
+    }
+
+    fn publish(&mut self, publication: Publication) {
+        self.output.push_back(Output::Publish(self.published, publication));
+        self.published += 1;
+    }
+
+    fn say(&mut self, peer: &P, command: Command) {
+        if let Some(it) = self.peers.get_mut(peer) {
+            self.output.push_back(Output::Send(peer.clone(), it.number, command));
+            it.number += 1;
+        }
+    }
+}
+
+impl<P: Clone + Eq + Hash + Debug> Machine for Server<P> {
+    type Input = Input<P>;
+    type Output = Output<P>;
+
+    fn handle(&mut self, now: Instant, input: Input<P>) {
+        match input {
+            Input::Joined(peer) => {
+                self.peers.insert(peer.clone(), Peer::default());
+                self.hail(&peer);
+            }
+            Input::Left(peer) => _ = self.peers.remove(&peer),
+            Input::Heard(peer, Ok((header, command))) => self.heard(now, peer, header, command),
+            Input::Fired(Ok((_, Command::Write { changes, .. }))) => _ = self.write(now, None, changes),
+            Input::Heard(_, Err(_)) | Input::Fired(_) => self.counters.malformed += 1,
+            Input::Synced(records) => {
+                self.synced = self.synced.max(records);
+                self.answer();
+            }
+            Input::Subscribed(topic) => self.prefixes.extend(beats_about(&topic)),
+            Input::Unsubscribed(topic) => {
+                if let Some(prefix) = beats_about(&topic) {
+                    self.prefixes.remove(&prefix);
+                }
+            }
+        }
+    }
+
+    fn wake(&mut self, now: Instant) {
+        while let Some(timer) = self.timers.pop(now) {
+            match timer {
+                Timer::Beat => self.beat(now),
+                Timer::Expiry(key) => {
+                    self.counters.expired += 1;
+                    let update = self.change(now, self.version.seq + 1, key, Changed::Expired, None);
+                    self.record(Record::Batch(vec![update]));
+                }
+            }
+        }
+    }
+
+    fn poll_output(&mut self) -> Option<Output<P>> {
+        self.output.pop_front()
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+}
+
+/// So many prefixes are looked at in each round of beats; the others are looked at in the next.
+const AT_ONCE: usize = 1000;
+/// No honest server comes so far.
+const LAST_EPOCH: u64 = u64::MAX / 2;

@@ -1,0 +1,138 @@
+//! What became of each client's writes, so that one that is said again is done once.
+//!
+//! A client numbers what it writes, says it in that order, and after a new connection says again, in that order,
+//! whatever it has no answer to. So what comes with a number that was there is a repetition, whatever else got lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashMap;
+
+use crate::clone::wire::{Outcome, Refusal, Writing};
+
+/// All clients that have written lately.
+#[derive(Debug, Default)]
+pub(super) struct Writers {
+    writers: FxHashMap<u64, Writer>,
+    /// By when they were heard last, about.
+    idle: BTreeSet<(Instant, u64)>,
+    /// Those that were forgotten since somebody asked.
+    forgotten: Vec<u64>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    /// The last number.
+    last: u64,
+    /// What became of those that the client may ask for again.
+    outcomes: BTreeMap<u64, Outcome>,
+    heard: Instant,
+}
+
+impl Writers {
+    /// What became of a write that was there before.
+    pub(super) fn known(&mut self, now: Instant, write: Writing, settled: u64) -> Option<Outcome> {
+        let writer = self.hear(now, write.writer);
+        writer.outcomes = writer.outcomes.split_off(&settled.saturating_add(1));
+        let forgotten = Outcome::Refused(Refusal::Forgotten);
+        (write.number <= writer.last)
+            .then(|| writer.outcomes.get(&write.number).copied().unwrap_or(forgotten))
+    }
+
+    /// This became of it.
+    pub(super) fn settle(&mut self, now: Instant, write: Writing, outcome: Outcome) {
+        let writer = self.hear(now, write.writer);
+        writer.last = writer.last.max(write.number);
+        writer.outcomes.insert(write.number, outcome);
+        if writer.outcomes.len() > OUTCOMES {
+            writer.outcomes.pop_first();
+        }
+    }
+
+    /// Who was forgotten since this was asked last.
+    pub(super) fn forgotten(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.forgotten)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.writers.len()
+    }
+
+    fn hear(&mut self, now: Instant, name: u64) -> &mut Writer {
+        let heard = self.writers.get(&name).map(|writer| writer.heard);
+        if heard.is_none_or(|heard| now.duration_since(heard) > COARSELY) {
+            if let Some(heard) = heard {
+                self.idle.remove(&(heard, name));
+            }
+            self.idle.insert((now, name));
+        }
+        while let Some((heard, oldest)) = self.idle.first().copied()
+            && (now.duration_since(heard) > IDLE || self.idle.len() > WRITERS)
+        {
+            self.idle.pop_first();
+            self.writers.remove(&oldest);
+            self.forgotten.push(oldest);
+        }
+        let new = || Writer { last: 0, outcomes: BTreeMap::new(), heard: now };
+        let writer = self.writers.entry(name).or_insert_with(new);
+        if now.duration_since(writer.heard) > COARSELY {
+            writer.heard = now;
+        }
+        writer
+    }
+}
+
+/// The most answers of one client that are kept. It has no more than a thousand writes under way.
+const OUTCOMES: usize = 2048;
+/// The most clients.
+const WRITERS: usize = 65_536;
+/// How long a client is remembered that writes nothing. It does not repeat for so long.
+const IDLE: Duration = Duration::from_secs(600);
+/// How exactly that is known.
+const COARSELY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clone::version::Version;
+
+    fn write(number: u64) -> Writing {
+        Writing { writer: 7, number }
+    }
+
+    fn done(seq: u64) -> Outcome {
+        Outcome::Done(Version { epoch: 1, seq })
+    }
+
+    #[test]
+    fn what_is_said_again_has_its_old_answer_until_the_client_has_heard_it() {
+        let (mut writers, now) = (Writers::default(), Instant::now());
+        for number in [1, 2, 4] {
+            assert_eq!(writers.known(now, write(number), 0), None);
+            writers.settle(now, write(number), done(number));
+        }
+        assert_eq!(writers.known(now, write(2), 0), Some(done(2)));
+        assert_eq!(writers.known(now, write(4), 2), Some(done(4)));
+        for number in [1, 2, 3] {
+            assert_eq!(writers.known(now, write(number), 2), Some(Outcome::Refused(Refusal::Forgotten)));
+        }
+        assert_eq!(writers.known(now, write(5), 4), None);
+        assert_eq!(writers.known(now, Writing { writer: 8, number: 1 }, 0), None);
+    }
+
+    #[test]
+    fn clients_and_answers_are_forgotten_the_oldest_first() {
+        let (mut writers, start) = (Writers::default(), Instant::now());
+        for writer in 0..WRITERS as u64 + 10 {
+            let at = start + Duration::from_millis(writer);
+            writers.settle(at, Writing { writer, number: 1 }, done(1));
+        }
+        assert_eq!(writers.len(), WRITERS);
+        writers.settle(start + 3 * IDLE, write(1), done(1));
+        assert_eq!((writers.len(), writers.idle.len()), (1, 1));
+        for number in 2..2 * OUTCOMES as u64 {
+            writers.settle(start + 3 * IDLE, write(number), done(number));
+        }
+        assert_eq!(writers.writers[&7].outcomes.len(), OUTCOMES);
+    }
+}

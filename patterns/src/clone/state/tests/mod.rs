@@ -1,0 +1,4 @@
+//! Servers and replicas in the simulated world.
+
+mod seeds;
+mod town;

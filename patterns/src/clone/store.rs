@@ -1,0 +1,178 @@
+//! What a server writes down, in one file: whoever begins with that file has what the last one had.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+
+use super::state::{Held, Record};
+use super::tree::Entry;
+use super::version::Version;
+use super::wire::{Changed, Update, Writing};
+use crate::store::{Records, StoreError, commit};
+
+/// A file that a server writes what it has to.
+#[derive(Debug)]
+pub struct Store {
+    /// What it held when it was opened.
+    pub(super) held: Held,
+    store: crate::store::Store<Record>,
+}
+
+impl Store {
+    /// Opens the file, or makes it. Nobody else can have it open.
+    ///
+    /// # Errors
+    /// [`StoreError`], if there is no access to the file, or it is something else, or damaged.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let (held, store) = crate::store::Store::open(path, |database| {
+            Ok((read(database).map_err(|error| error.to_string())?, write))
+        })?;
+        Ok(Self { held, store })
+    }
+
+    pub(super) fn store(&self, record: Record) {
+        self.store.store(record);
+    }
+
+    /// Waits until more records are safe, and says how many are.
+    pub(super) async fn synced(&mut self) -> Result<u64, StoreError> {
+        self.store.synced().await
+    }
+}
+
+fn read(database: &Database) -> Result<Held, redb::Error> {
+    // They are there from now on.
+    commit(database, |writing| {
+        writing.open_table(ENTRIES)?;
+        writing.open_table(HEAD)?;
+        writing.open_table(WRITES)?;
+        Ok(())
+    })?;
+    let reading = database.begin_read()?;
+    let mut held = Held::default();
+    if let Some(head) = reading.open_table(HEAD)?.get(())? {
+        let (epoch, seq) = head.value();
+        held.version = Version { epoch, seq };
+    }
+    for entry in reading.open_table(ENTRIES)?.iter()? {
+        let (key, entry) = entry?;
+        let (epoch, seq, ttl, value) = entry.value();
+        let ttl = (ttl > 0).then(|| Duration::from_millis(ttl));
+        let entry = Entry { value: Bytes::copy_from_slice(value), version: Version { epoch, seq }, ttl };
+        held.entries.push((Bytes::copy_from_slice(key.value()), entry));
+    }
+    for entry in reading.open_table(WRITES)?.iter()? {
+        let (key, write) = entry?;
+        let ((writer, _), (number, epoch, seq)) = (key.value(), write.value());
+        held.writes.push((Writing { writer, number }, Version { epoch, seq }));
+    }
+    held.writes.sort_unstable();
+    Ok(held)
+}
+
+fn write(writing: &WriteTransaction, records: Records<'_, Record>) -> Result<(), redb::Error> {
+    let mut entries = writing.open_table(ENTRIES)?;
+    let mut head = writing.open_table(HEAD)?;
+    let mut writes = writing.open_table(WRITES)?;
+    for record in records {
+        let updates = match record {
+            Record::Batch(updates) => updates,
+            Record::Forget(writer) => {
+                writes.retain_in((writer, 0)..=(writer, u64::MAX), |_, _| false)?;
+                continue;
+            }
+        };
+        for Update { version: Version { epoch, seq }, until, key, change, writer } in updates {
+            match change {
+                Changed::Set { value, ttl } => {
+                    let ttl = ttl.map_or(0, |ttl| ttl.as_millis().try_into().unwrap_or(u64::MAX));
+                    entries.insert(&key[..], (epoch, seq, ttl, &value[..]))?;
+                }
+                Changed::Deleted | Changed::Expired => _ = entries.remove(&key[..])?,
+                Changed::Epoch => {}
+            }
+            head.insert((), (epoch, seq))?;
+            if let Some(Writing { writer, number }) = writer {
+                writes.insert((writer, number % REMEMBERED), (number, epoch, until))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Version, milliseconds to live or 0, value.
+const ENTRIES: TableDefinition<'_, &[u8], (u64, u64, u64, &[u8])> = TableDefinition::new("clone-1 entries");
+/// The last version.
+const HEAD: TableDefinition<'_, (), (u64, u64)> = TableDefinition::new("clone-1 head");
+/// By writer and the rest of the number, the number of a write and what came of it.
+const WRITES: TableDefinition<'_, (u64, u64), (u64, u64, u64)> = TableDefinition::new("clone-1 writes");
+/// So many of the last writes of each writer are kept. It has no more under way.
+const REMEMBERED: u64 = 1024;
+
+#[cfg(test)]
+mod tests {
+    use fastrand::Rng;
+
+    use super::*;
+
+    fn batch(rng: &mut Rng, version: &mut Version) -> Record {
+        if rng.u8(..10) == 0 {
+            return Record::Forget(rng.u64(..3));
+        }
+        let len = rng.u64(1..4);
+        let until = version.seq + len;
+        let writer = rng.bool().then(|| Writing { writer: rng.u64(..3), number: rng.u64(..3000) });
+        let mut update = |rng: &mut Rng| {
+            version.seq += 1;
+            let ttl = rng.bool().then(|| Duration::from_millis(rng.u64(1..10_000)));
+            let change = match rng.u8(..5) {
+                0 => Changed::Deleted,
+                1 => Changed::Expired,
+                _ => Changed::Set { value: vec![rng.u8(..); rng.usize(..9)].into(), ttl },
+            };
+            Update { version: *version, until, key: vec![rng.u8(..20)].into(), change, writer }
+        };
+        Record::Batch((0..len).map(|_| update(rng)).collect())
+    }
+
+    async fn open(path: &Path) -> Store {
+        loop {
+            // The last one's thread lets go of the file when it has seen that nobody writes any more.
+            match Store::open(path) {
+                Ok(store) => return store,
+                Err(error) => assert!(error.to_string().contains("already open"), "{error}"),
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_safe_is_there_for_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clone");
+        let mut rng = Rng::with_seed(5);
+        let mut expected = Held::default();
+        let mut version = Version { epoch: 7, seq: 0 };
+        for _ in 0..5 {
+            let mut store = open(&path).await;
+            assert_eq!(store.held, expected.clone().in_order());
+            let records: Vec<_> = (0..200).map(|_| batch(&mut rng, &mut version)).collect();
+            for record in records {
+                expected.apply(record.clone());
+                store.store(record);
+            }
+            while store.synced().await.unwrap() < 200 {}
+        }
+    }
+
+    #[test]
+    fn what_is_something_else_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("letter");
+        std::fs::write(&path, "Dear Sir").unwrap();
+        let refused = Store::open(&path).unwrap_err().to_string();
+        assert!(refused.contains("letter cannot be used"), "{refused}");
+    }
+}

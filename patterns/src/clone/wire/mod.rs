@@ -1,0 +1,494 @@
+//! ZCP/2: what a server and its clients say to each other.
+//!
+//! ```text
+//! client DEALER ◄──► ROUTER server      header, protocol AA B3, and the fields of the command; then payloads
+//! client SUB    ◄──── XPUB  server      topic; header and fields; the value, if there is one: `Publication`
+//! client PUSH   ────► PULL  server      WRITE, which nobody answers
+//! ```
+//!
+//! Durations are milliseconds in 32 bits.
+
+mod publication;
+mod update;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+pub use publication::{Publication, beats, beats_about, fence, updates};
+pub(super) use update::at_home;
+pub use update::{Changed, Rows, Update, Writing};
+
+use super::tree::Sums;
+use super::version::Version;
+use crate::wire::{Header, MAX_FIELDS, Malformed, Protocol, Reader, Writer};
+
+/// What is said between a client and a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Server to client, first of all and whenever it has changed: how things are.
+    Hail {
+        /// The last change that there was.
+        version: Version,
+        /// Whether this server decides.
+        is_active: bool,
+        /// How often it publishes at least.
+        beat: Duration,
+    },
+    /// Client to server: publish an answer to this.
+    Fence {
+        /// Which the answer bears.
+        nonce: u128,
+        /// The last change that the client has heard of. A server that knows less learns that it is not the one.
+        version: Version,
+    },
+    /// Client to server: what there is under these prefixes.
+    Sync {
+        /// Comes back with the answer.
+        request: u64,
+        /// Neither begins with another.
+        prefixes: Vec<Bytes>,
+        /// What the client has already.
+        have: Option<Version>,
+    },
+    /// Client to server: the next page.
+    Page {
+        /// Of this.
+        request: u64,
+        /// Where it begins, as the last page said.
+        from: Bytes,
+    },
+    /// Server to client: a page.
+    Rows {
+        /// Of this.
+        request: u64,
+        /// What it is a page of.
+        what: What,
+        /// Where it begins.
+        from: Bytes,
+        /// What comes after it.
+        next: Next,
+        /// [`Rows`].
+        rows: Bytes,
+    },
+    /// Server to client: too many want that just now.
+    Wait {
+        /// What is meant.
+        request: u64,
+        /// When to ask again at the earliest.
+        retry_after: Duration,
+    },
+    /// Server to client: it is not kept any more. Begin again.
+    Gone {
+        /// What is meant.
+        request: u64,
+    },
+    /// Client to server: change this, all of it or nothing.
+    Write {
+        /// Counts what this client writes. A write that is said again is done once.
+        number: u64,
+        /// The client knows what became of all writes up to this one.
+        settled: u64,
+        /// The last change that the client has heard of.
+        version: Version,
+        /// What.
+        changes: Vec<Change>,
+    },
+    /// Server to client: what became of a write.
+    Written {
+        /// Which.
+        number: u64,
+        /// What.
+        outcome: Outcome,
+    },
+}
+
+/// What a page is part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// Everything that there is, by key.
+    Snapshot,
+    /// All changes since the client's version, in their order.
+    Delta,
+}
+
+/// What comes after a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Another, which begins here.
+    Page(Bytes),
+    /// Nothing.
+    End {
+        /// This is how it was then.
+        version: Version,
+        /// What there was under each prefix.
+        sums: Vec<Sums>,
+    },
+}
+
+/// One of the changes of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Of which key: 1 to [`MAX_KEY`] octets, any octets.
+    pub key: Bytes,
+    /// What it is to stand for.
+    pub to: To,
+    /// On what condition.
+    pub when: When,
+}
+
+/// What a key is to stand for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum To {
+    /// This.
+    Value {
+        /// The value, which may be empty.
+        value: Bytes,
+        /// How long at least, if not for ever.
+        ttl: Option<Duration>,
+    },
+    /// Nothing.
+    Nothing,
+}
+
+/// On what condition a key is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Always.
+    Always,
+    /// If it stands for nothing.
+    Absent,
+    /// If it has not changed since.
+    Unchanged(Version),
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done, and this came of it.
+    Done(Version),
+    /// It was not: a condition did not hold.
+    Conflict {
+        /// Of which change, counted from 0.
+        change: u16,
+        /// Since when its key stands for what it does, if it stands for anything.
+        current: Option<Version>,
+    },
+    /// It was not: this server does not take it.
+    Refused(Refusal),
+}
+
+/// Why a server does not take a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// It has as many keys or octets as it may. Deletions are taken.
+    #[error("the server has as many keys or octets as it may; deletions are still taken")]
+    Full,
+    /// A key has 1 to 1,024 octets.
+    #[error("a key has 1 to 1,024 octets")]
+    Key,
+    /// The value is longer than the server takes.
+    #[error("the value is longer than the server takes")]
+    Value,
+    /// A write has 1 to 128 changes.
+    #[error("a write has 1 to 128 changes")]
+    Changes,
+    /// Another server decides, or none.
+    #[error("this server does not decide just now")]
+    NotActive,
+    /// The server has heard of later writes of this client, and has not done this one.
+    #[error("the write was not done, and the server does not know any more why")]
+    Forgotten,
+}
+
+impl Command {
+    /// The frames of a message, after the routing id if there is one.
+    pub fn encode(&self, session: u64, number: u64) -> (Vec<u8>, Vec<Bytes>) {
+        let header = Header { command: self.number(), session, number }.encode(Protocol::Clone);
+        (self.write(Writer::after(&header)).end(), self.payloads())
+    }
+
+    /// # Errors
+    /// What is wrong with it.
+    pub fn decode<F: AsRef<[u8]> + Into<Bytes>>(
+        frames: impl IntoIterator<Item = F>,
+    ) -> Result<(Header, Self), Malformed> {
+        let mut frames = frames.into_iter();
+        let first = frames.next().ok_or(Malformed::Magic)?;
+        let (header, fields) = Header::decode(Protocol::Clone, first.as_ref())?;
+        let mut payloads = frames.map(Into::into);
+        if fields.len() > MAX_WRITE {
+            return Err(Malformed::Field("fields"));
+        }
+        let command = Self::read(header.command, &mut Reader::new(fields), &mut payloads)?;
+        if payloads.next().is_some() {
+            return Err(Malformed::Frames);
+        }
+        Ok((header, command))
+    }
+
+    fn number(&self) -> u8 {
+        match self {
+            Self::Hail { .. } => 0,
+            Self::Fence { .. } => 1,
+            Self::Sync { .. } => 2,
+            Self::Page { .. } => 3,
+            Self::Rows { .. } => 4,
+            Self::Wait { .. } => 5,
+            Self::Gone { .. } => 6,
+            Self::Write { .. } => 7,
+            Self::Written { .. } => 8,
+        }
+    }
+
+    fn payloads(&self) -> Vec<Bytes> {
+        match self {
+            Self::Rows { rows, .. } => vec![rows.clone()],
+            Self::Write { changes, .. } => {
+                let value = |change: &Change| match &change.to {
+                    To::Value { value, .. } => Some(value.clone()),
+                    To::Nothing => None,
+                };
+                changes.iter().filter_map(value).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn write(&self, fields: Writer) -> Writer {
+        match self {
+            Self::Hail { version, is_active, beat } => {
+                version.write(fields).u8(u8::from(*is_active)).duration(*beat)
+            }
+            Self::Fence { nonce, version } => {
+                version.write(fields.u64((nonce >> 64) as u64).u64(*nonce as u64))
+            }
+            Self::Sync { request, prefixes, have } => {
+                let fields = fields.u64(*request).list(prefixes, |fields, prefix| fields.octets(prefix));
+                write_version(*have, fields)
+            }
+            Self::Page { request, from } => fields.u64(*request).octets(from),
+            Self::Rows { request, what, from, next, .. } => {
+                let fields = fields.u64(*request).u8(*what as u8).octets(from);
+                match next {
+                    Next::Page(next) => fields.u8(0).octets(next),
+                    Next::End { version, sums } => version.write(fields.u8(1)).list(sums, |fields, sums| {
+                        fields.u64(sums.count).u64((sums.digest >> 64) as u64).u64(sums.digest as u64)
+                    }),
+                }
+            }
+            Self::Wait { request, retry_after } => fields.u64(*request).duration(*retry_after),
+            Self::Gone { request } => fields.u64(*request),
+            Self::Write { number, settled, version, changes } => {
+                let fields = version.write(fields.u64(*number).u64(*settled));
+                fields.list(changes, |fields, change| change.write(fields))
+            }
+            Self::Written { number, outcome } => outcome.write(fields.u64(*number)),
+        }
+    }
+
+    fn read(
+        command: u8,
+        fields: &mut Reader<'_>,
+        payloads: &mut impl Iterator<Item = Bytes>,
+    ) -> Result<Self, Malformed> {
+        Ok(match command {
+            0 => Self::Hail {
+                version: Version::read(fields)?,
+                is_active: fields.u8("active")? != 0,
+                beat: fields.duration("beat")?,
+            },
+            1 => Self::Fence { nonce: publication::digest(fields)?, version: Version::read(fields)? },
+            2 => Self::Sync {
+                request: fields.u64("request")?,
+                prefixes: fields.list("prefixes", MAX_PREFIXES, |fields| key(fields, "prefix"))?,
+                have: read_version(fields)?,
+            },
+            3 => Self::Page { request: fields.u64("request")?, from: key(fields, "from")? },
+            4 => Self::Rows {
+                request: fields.u64("request")?,
+                what: fields.one_of("what", &[What::Snapshot, What::Delta])?,
+                from: key(fields, "from")?,
+                next: match fields.u8("next")? {
+                    0 => Next::Page(key(fields, "next")?),
+                    _ => Next::End {
+                        version: Version::read(fields)?,
+                        sums: fields.list("sums", MAX_PREFIXES, |fields| {
+                            Ok(Sums { count: fields.u64("count")?, digest: publication::digest(fields)? })
+                        })?,
+                    },
+                },
+                rows: payloads.next().ok_or(Malformed::Frames)?,
+            },
+            5 => Self::Wait { request: fields.u64("request")?, retry_after: fields.duration("retry after")? },
+            6 => Self::Gone { request: fields.u64("request")? },
+            7 => Self::Write {
+                number: fields.u64("number")?,
+                settled: fields.u64("settled")?,
+                version: Version::read(fields)?,
+                changes: fields.list("changes", MAX_CHANGES, |fields| Change::read(fields, payloads))?,
+            },
+            8 => Self::Written { number: fields.u64("number")?, outcome: Outcome::read(fields)? },
+            unknown => return Err(Malformed::Command(unknown)),
+        })
+    }
+}
+
+impl Change {
+    fn write(&self, fields: Writer) -> Writer {
+        let fields = match &self.to {
+            To::Value { ttl, .. } => fields.octets(&self.key).u8(1).duration(ttl.unwrap_or_default()),
+            To::Nothing => fields.octets(&self.key).u8(0),
+        };
+        match self.when {
+            When::Always => fields.u8(0),
+            When::Absent => fields.u8(1),
+            When::Unchanged(version) => version.write(fields.u8(2)),
+        }
+    }
+
+    fn read(fields: &mut Reader<'_>, payloads: &mut impl Iterator<Item = Bytes>) -> Result<Self, Malformed> {
+        let key = key(fields, "key")?;
+        let to = if fields.u8("to")? == 0 {
+            To::Nothing
+        } else {
+            let ttl = Some(fields.duration("ttl")?).filter(|ttl| !ttl.is_zero());
+            To::Value { value: payloads.next().ok_or(Malformed::Frames)?, ttl }
+        };
+        let when = match fields.u8("when")? {
+            0 => When::Always,
+            1 => When::Absent,
+            2 => When::Unchanged(Version::read(fields)?),
+            _ => return Err(Malformed::Field("when")),
+        };
+        Ok(Self { key, to, when })
+    }
+}
+
+impl Outcome {
+    fn write(self, fields: Writer) -> Writer {
+        match self {
+            Self::Done(version) => version.write(fields.u8(0)),
+            Self::Conflict { change, current } => write_version(current, fields.u8(1).u16(change)),
+            Self::Refused(refusal) => fields.u8(2).u8(refusal as u8),
+        }
+    }
+
+    fn read(fields: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(match fields.u8("outcome")? {
+            0 => Self::Done(Version::read(fields)?),
+            1 => Self::Conflict { change: fields.u16("change")?, current: read_version(fields)? },
+            2 => Self::Refused(fields.one_of("refusal", &Refusal::ALL)?),
+            _ => return Err(Malformed::Field("outcome")),
+        })
+    }
+}
+
+impl Refusal {
+    const ALL: [Self; 6] =
+        [Self::Full, Self::Key, Self::Value, Self::Changes, Self::NotActive, Self::Forgotten];
+}
+
+fn write_version(version: Option<Version>, fields: Writer) -> Writer {
+    version.unwrap_or_default().write(fields.u8(u8::from(version.is_some())))
+}
+
+fn read_version(fields: &mut Reader<'_>) -> Result<Option<Version>, Malformed> {
+    let is_some = fields.u8("has version")? != 0;
+    Ok(Some(Version::read(fields)?).filter(|_| is_some))
+}
+
+fn key(fields: &mut Reader<'_>, name: &'static str) -> Result<Bytes, Malformed> {
+    let key = fields.octets(name)?;
+    if key.len() > MAX_KEY { Err(Malformed::Field(name)) } else { Ok(Bytes::copy_from_slice(key)) }
+}
+
+/// The most octets of a key.
+pub const MAX_KEY: usize = 1024;
+/// The most changes of a write.
+pub const MAX_CHANGES: usize = 128;
+/// The most prefixes of a client.
+pub const MAX_PREFIXES: usize = 60;
+/// A write may have as many keys as it has changes.
+const MAX_WRITE: usize = MAX_FIELDS + MAX_CHANGES * MAX_KEY;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Vec<Command> {
+        let version = Version { epoch: 1, seq: 300 };
+        let sums = Sums { count: 8, digest: 1 << 77 | 5 };
+        let change = |key: &'static [u8], to, when| Change { key: key.into(), to, when };
+        let value = |ttl| To::Value { value: "value".into(), ttl };
+        let changes = vec![
+            change(b"\0", value(Some(Duration::from_secs(2))), When::Absent),
+            change(b"b", To::Nothing, When::Unchanged(version)),
+            change(b"\xff", value(None), When::Always),
+        ];
+        let rows =
+            |what, next| Command::Rows { request: 4, what, from: "f".into(), next, rows: "rows".into() };
+        let written = |outcome| Command::Written { number: 7, outcome };
+        let refused = |refusal| written(Outcome::Refused(refusal));
+        let mut all = vec![
+            Command::Hail { version, is_active: true, beat: Duration::from_millis(250) },
+            Command::Fence { nonce: 1 << 90 | 3, version },
+            Command::Sync { request: 1, prefixes: vec!["a".into(), Bytes::new()], have: Some(version) },
+            Command::Sync { request: 2, prefixes: vec![], have: None },
+            Command::Page { request: 1, from: "\0".into() },
+            rows(What::Snapshot, Next::Page("g".into())),
+            rows(What::Delta, Next::End { version, sums: vec![sums, Sums::default()] }),
+            Command::Wait { request: 1, retry_after: Duration::from_millis(30) },
+            Command::Gone { request: 1 },
+            Command::Write { number: 5, settled: 3, version, changes },
+            written(Outcome::Done(version)),
+            written(Outcome::Conflict { change: 2, current: Some(version) }),
+            written(Outcome::Conflict { change: 0, current: None }),
+        ];
+        all.extend(Refusal::ALL.map(refused));
+        all
+    }
+
+    fn frames(command: &Command) -> Vec<Bytes> {
+        let (head, payloads) = command.encode(7, 9);
+        std::iter::once(head.into()).chain(payloads).collect()
+    }
+
+    #[test]
+    fn what_is_said_is_heard() {
+        for command in all() {
+            let (header, heard) = Command::decode(frames(&command)).unwrap();
+            assert_eq!((header.session, header.number, heard), (7, 9, command));
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_or_has_a_frame_too_many_is_refused() {
+        for command in all() {
+            let frames = frames(&command);
+            for len in 0..frames[0].len() {
+                let mut cut = frames.clone();
+                cut[0].truncate(len);
+                assert!(Command::decode(cut).is_err(), "{command:?} at {len}");
+            }
+            let more = [&frames[..], &["more".into()]].concat();
+            assert_eq!(Command::decode(more), Err(Malformed::Frames), "{command:?}");
+            if frames.len() > 1 {
+                assert_eq!(Command::decode(frames[..1].to_vec()), Err(Malformed::Frames), "{command:?}");
+            }
+        }
+        assert_eq!(Command::decode(Vec::<Bytes>::new()), Err(Malformed::Magic));
+    }
+
+    #[test]
+    fn the_largest_write_has_room() {
+        let change = |number: u8| Change {
+            key: vec![number; MAX_KEY].into(),
+            to: To::Value { value: Bytes::new(), ttl: None },
+            when: When::Unchanged(Version::default()),
+        };
+        let changes: Vec<_> = (0..MAX_CHANGES as u8).map(change).collect();
+        let command = Command::Write { number: 1, settled: 0, version: Version::default(), changes };
+        assert_eq!(Command::decode(frames(&command)).map(|(_, heard)| heard), Ok(command));
+    }
+}
