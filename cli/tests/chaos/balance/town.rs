@@ -1,8 +1,12 @@
 //! A broker with a journal, four workers and four submitters, in a storm.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Instant;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 use super::JOB;
 use super::promises::{History, List, SLOTS, Step, Told, doubled, lost};
@@ -65,6 +69,8 @@ struct Town<'a> {
     links: BTreeMap<Name, Relay>,
     folder: &'a Folder,
     log: Log,
+    /// The broker's administration.
+    admin: String,
     lists: Vec<List>,
     /// Which list somebody submits, and in which life it began with it.
     current: BTreeMap<Name, (usize, u32)>,
@@ -81,12 +87,14 @@ impl<'a> Town<'a> {
             format!("tcp://{}", link.unwrap_or_else(|| place.clone()))
         };
         let (at, journal) = (format!("tcp://{place}"), folder.file("journal"));
+        let admin = format!("tcp://{}", free_place());
         let log = Log::new(folder.file("log"));
         let mut processes = BTreeMap::new();
         let mut add = |name: Name, arguments: &[&str]| {
             processes.insert(name, Process::new(name, arguments, folder, events));
         };
-        add("broker", &["balance", "broker", "--bind", &at, "--journal", journal.to_str().unwrap()]);
+        let broker = ["balance", "broker", "--bind", &at, "--admin", &admin];
+        add("broker", &[&broker[..], &["--journal", journal.to_str().unwrap()]].concat());
         for name in WORKERS {
             let (at, slots) = (way(name), SLOTS.to_string());
             let log = log.path().to_str().unwrap();
@@ -103,6 +111,7 @@ impl<'a> Town<'a> {
             links,
             folder,
             log,
+            admin,
             lists: vec![],
             current: BTreeMap::new(),
             told: BTreeMap::new(),
@@ -140,6 +149,7 @@ impl<'a> Town<'a> {
             self.heard(event.unwrap_or_else(|_| panic!("{:?} have not ended in time", self.current)));
         }
         let ended = begun.elapsed();
+        self.gather();
         self.process("broker").terminate();
         let mut left: Vec<_> = WORKERS.into_iter().chain(["broker"]).collect();
         while !left.is_empty() {
@@ -153,6 +163,26 @@ impl<'a> Town<'a> {
         println!("the last list ended after {ended:?}, all had gone after {:?}", begun.elapsed());
         let work = self.log.lines().iter().map(|line| Step::read(line)).collect();
         History { lists: self.lists, work }
+    }
+
+    /// Waits until all workers are at the broker. A broker that drains takes leave of those that it knows, and who was away
+    /// would wait for the next one.
+    fn gather(&self) {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let status = ["balance", "status", &self.admin, "--json"];
+            let said = Command::new(env!("CARGO_BIN_EXE_zmtp")).args(status).output().unwrap();
+            let status: Value = serde_json::from_slice(&said.stdout).unwrap_or_default();
+            let is_there = |name: &Name| {
+                let mut workers = status["workers"].as_array().into_iter().flatten();
+                workers.any(|worker| worker["name"] == **name && worker["presence"] == "there")
+            };
+            if WORKERS.iter().all(is_there) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "not all are at the broker: {said:?}");
+            sleep(Duration::from_millis(5));
+        }
     }
 
     /// A submitter has ended, and not since it was killed.
