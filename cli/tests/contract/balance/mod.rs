@@ -74,6 +74,9 @@ fn recorded(record: &Path, name: &str, seconds: &str) -> String {
     )
 }
 
+/// The end of a script that goes on for as long as its worker lives.
+const HOLD: &str = "while kill -0 $PPID; do sleep 0.02; done";
+
 fn lines(record: &Path) -> Vec<String> {
     fs::read_to_string(record).unwrap_or_default().lines().map(str::to_owned).collect()
 }
