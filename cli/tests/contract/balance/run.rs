@@ -8,14 +8,19 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::balance::{columns, most_at_a_time, numbers, recorded, run, until};
+use crate::balance::{columns, most_at_a_time, numbers, run, until};
 use crate::support::{DEADLINE, Zmtp, zmtp};
 
 #[test]
 fn b24_one_line_does_a_list_so_many_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let record = folder.path().join("record");
-    let ended = run("-j 3", &recorded(&record, "W", "0.05"), &numbers(12)).done();
+    // The first three wait for each other.
+    let script = format!(
+        "echo begin W {{}} >> {0}; while test $(grep -c begin {0}) -lt 3; do sleep 0.01; done; echo end W {{}} >> {0}",
+        record.display()
+    );
+    let ended = run("-j 3", &script, &numbers(12)).done();
     assert_eq!(most_at_a_time(&record), 3);
     let mut jobs: Vec<u32> = columns(&ended.out).iter().map(|columns| columns[1].parse().unwrap()).collect();
     jobs.sort_unstable();
