@@ -61,6 +61,7 @@ async fn b18_req_clients_of_libzmq_are_served_by_req_workers_of_libzmq() {
     let words = [(&b"READY"[..], "one"), (b"\x01", "two"), (b"READY", "three")];
     // They wait for more than there will be.
     let _workers = words.map(|(word, name)| req_worker(&at, word, name, CLIENTS * REQUESTS));
+    within(20, async { while broker.status().await.unwrap().workers.len() < words.len() {} }).await;
     let clients = (0..CLIENTS).map(|number| {
         let at = at.clone();
         tokio::task::spawn_blocking(move || {
