@@ -2,7 +2,7 @@
 
 use support::{ANY_PORT, Zmq, within};
 use zmtp::{PullSocket, PushSocket};
-use zmtp_libzmq::{RawMsg, SocketType};
+use zmtp_libzmq::{Opt, RawMsg, SocketType};
 
 use crate::run;
 
@@ -11,6 +11,7 @@ fn case_025_a_frame_above_two_to_the_31_octets_reaches_libzmq() {
     run(async {
         let push = PushSocket::builder().send_hwm_bytes(0).build();
         let (pull, at) = Zmq::bound(SocketType::Pull).await;
+        pull.set(Opt::RcvTimeo, 60_000).await;
         push.connect(at).unwrap();
 
         within(60, push.send(body())).await.unwrap();
