@@ -6,8 +6,6 @@ mod restarts;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
 /// Held by the test that runs.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
@@ -18,8 +16,7 @@ fn alone() -> MutexGuard<'static, ()> {
 /// descriptors as the system lets it.
 fn run(story: impl Future<Output = ()>) {
     let _alone = alone();
-    let most = getrlimit(Resource::Nofile).maximum;
-    setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most }).expect("what we may have");
+    support::allow_descriptors();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(story);
 }

@@ -98,6 +98,7 @@ pub(crate) async fn each(kinds: &[Kind], settings: Settings, attack: impl AsyncF
 /// Keeps other rows of this process waiting.
 pub(crate) async fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::const_new(());
+    support::allow_descriptors();
     ALONE.lock().await
 }
 

@@ -102,9 +102,9 @@ async fn hostile_54_five_thousand_resets_at_any_moment_leave_the_listener_as_it_
 async fn hostile_05_one_host_may_take_all_places_in_an_instant_and_others_are_let_in() {
     both(Settings { pending_handshakes: 64, ..DEFAULTS }, async |arena| {
         let mut crowd = Vec::new();
-        for n in 0..5000 {
+        for n in 0..1000 {
             crowd.push(arena.attacker().await);
-            if n % 500 == 0 {
+            if n % 100 == 0 {
                 welcome(arena, [127, 0, 0, 2]).await;
             }
         }

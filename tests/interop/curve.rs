@@ -544,6 +544,7 @@ async fn case_158_commands_are_in_boxes_with_their_flag_inside() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_165_of_a_thousand_handshakes_half_of_them_garbage_the_good_ones_succeed() {
+    support::allow_descriptors();
     // All of them from one host, and on a busy machine the first lasts longer than a second: an eighth has to be enough.
     let pull = PullSocket::builder().security(our_server()).pending_handshakes(8 * 1000).build();
     let at = pull.bind(ANY_PORT).await.unwrap().to_string();

@@ -19,7 +19,7 @@ pub use child::{Child, from_line, to_line};
 pub use deadline::{until, within};
 pub use pair::{join, meet, meet_by, pair, settle};
 pub use peer::{Door, Peer, Received};
-pub use process::{connections, descriptors, quiet_port, resident};
+pub use process::{allow_descriptors, connections, descriptors, quiet_port, resident};
 pub use relay::Relay;
 pub use script::{
     Greeting, Ready, cancel, claim, command, frame, greeting, more, ping, ready, session, subscribe,

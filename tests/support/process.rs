@@ -5,6 +5,8 @@ use std::fs;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 /// Octets of memory in use (VmRSS).
 pub fn resident() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -16,6 +18,12 @@ pub fn resident() -> u64 {
 /// Open file descriptors.
 pub fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}
+
+/// Lets this process open as many as the system allows it.
+pub fn allow_descriptors() {
+    let most = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most }).expect("what we may have");
 }
 
 /// How many of this process's descriptors are TCP sockets with this port at either end: connections, and listeners.
