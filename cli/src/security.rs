@@ -60,6 +60,18 @@ impl Secured {
     }
 }
 
+impl Secured {
+    /// What a server needs to be a client of another one: that one's key, if it is not the same as its own.
+    pub(crate) fn as_client(&self, key: Option<PublicKey>) -> Security {
+        match &self.curve_key {
+            Some(keys) if self.curve_clients.is_some() => {
+                Curve::client(Arc::clone(keys), key.unwrap_or(keys.public())).into()
+            }
+            _ => self.security(),
+        }
+    }
+}
+
 fn plain(text: &str) -> Result<Plain, String> {
     let (user, file) = text.split_once(':').ok_or("write USER:FILE")?;
     let io = |error| format!("{file}: {error}");

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zmtp::{Frame, Message};
 use zmtp_patterns::clone::wire::MAX_KEY;
-use zmtp_patterns::clone::{Change, Entry, To, Tree, When};
+use zmtp_patterns::clone::{Change, Changed, Entry, To, Tree, Update, Version, When};
 
 use crate::exit::Exit;
 use crate::format::Format;
@@ -38,6 +38,31 @@ pub(crate) async fn print_all(
         output.hand_over();
     }
     Ok(())
+}
+
+/// What has happened to a key, or is so, for a program.
+pub(crate) fn happened(
+    event: &str,
+    key: &Bytes,
+    version: Version,
+    value: Option<(&Bytes, Option<Duration>)>,
+) -> Value {
+    let mut line = json!({ "event": event, "key": octets(key), "version": version.to_string() });
+    if let Some((value, ttl)) = value {
+        line["value"] = octets(value);
+        line["ttl_ms"] = ttl.map(millis).into();
+    }
+    line
+}
+
+/// How a change is called, and what it has set.
+pub(crate) fn change(update: &Update) -> (&'static str, Option<(&Bytes, Option<Duration>)>) {
+    match &update.change {
+        Changed::Set { value, ttl } => ("set", Some((value, *ttl))),
+        Changed::Expired => ("expired", None),
+        // That the server is another one is no change of a key, and is not told here.
+        Changed::Deleted | Changed::Epoch | Changed::Noted => ("deleted", None),
+    }
 }
 
 /// A line of `dump`.

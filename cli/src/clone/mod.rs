@@ -2,11 +2,13 @@
 //!
 //! The parts that its verbs share, over `zmtp_patterns::clone`. `servers.rs` is a client and how long it waits, `limits.rs`
 //! what a server takes, `keys.rs` what is typed for a key, `entry.rs` how a key and its value look, `load.rs` reads many
-//! of them.
+//! of them. `pairing.rs` makes a server one of a pair, `operators.rs` asks servers how they are.
 
 pub(crate) mod bench;
 pub(crate) mod entry;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod load;
+pub(crate) mod operators;
+pub(crate) mod pairing;
 pub(crate) mod servers;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::Args;
 use tokio::time::timeout;
-use zmtp::{Endpoint, EndpointError};
+use zmtp::{Endpoint, EndpointError, Security};
 use zmtp_patterns::clone::{Change, Client, ClientConfig, Place, Refusal, State, Version, WriteError};
 
 use crate::exit::Exit;
@@ -64,6 +64,15 @@ impl Servers {
     /// What `future` yields, if that is in time.
     pub(crate) async fn in_time<F: Future>(&self, future: F) -> Result<F::Output, Exit> {
         timeout(self.timeout, future).await.map_err(|_| self.too_late(""))
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> &[Place] {
+        &self.connect
+    }
+
+    pub(crate) fn security(&self) -> Security {
+        self.secured.security()
     }
 
     /// How long an answer may take.

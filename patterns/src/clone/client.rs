@@ -6,14 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio::task::yield_now;
-use zmtp::{Builder, Dealer, DealerSocket, Hwm, Message, Sub, SubSocket};
+use zmtp::{Builder, Dealer, DealerSocket, Hwm, Sub, SubSocket};
 
 use super::place::Place;
 use super::state::{Health, News, Replica, ReplicaConfig, ReplicaCounters, ReplicaInput, ReplicaOutput};
 use super::tree::{Entry, Tree};
 use super::version::Version;
 use super::watch::{Look, Watch};
-use super::wire::{Change, Command, MAX_CHANGES, MAX_KEY, Outcome, Publication, Refusal, To, When};
+use super::wire::{Change, Durable, MAX_CHANGES, MAX_KEY, Outcome, Refusal, To, When};
+use super::wires::Wires;
 use crate::Machine;
 use crate::clock::{now, until};
 
@@ -131,7 +132,7 @@ impl std::fmt::Display for Since {
 
 #[derive(Debug)]
 enum Order {
-    Write(Vec<Change>, OwnedSemaphorePermit, oneshot::Sender<Outcome>),
+    Write(Durable, Vec<Change>, OwnedSemaphorePermit, oneshot::Sender<Outcome>),
 }
 
 impl Client {
@@ -144,15 +145,11 @@ impl Client {
         let (orders, taken) = mpsc::unbounded_channel();
         let (shown, progress) = watch::channel(Progress::default());
         let (news, _) = broadcast::channel(NEWS);
-        let replica = ReplicaConfig { servers: servers.len(), ..config.replica.clone() };
+        let replica = ReplicaConfig { servers: servers.len(), ..config.replica };
         let view = View(Arc::new(Mutex::new(Replica::new(replica, fastrand::u64(..), now()))));
         let driver = Driver {
             view: view.clone(),
-            session: fastrand::u64(..),
-            control: config.control.clone().build(),
-            updates: config.updates.clone().build(),
-            servers,
-            config,
+            wires: Wires::new(fastrand::u64(..), servers, config.control, config.updates),
             waiting: HashMap::new(),
             shown,
             news: news.clone(),
@@ -229,6 +226,17 @@ impl Client {
     /// # Cancel safety
     /// If you drop the future, the write may be done.
     pub async fn write(&self, changes: Vec<Change>) -> Result<Version, WriteError> {
+        self.write_durably(Durable::Server, changes).await
+    }
+
+    /// The same, and answered when it is as safe as that.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write); [`Refusal::NoStandby`] if it is to be safe at a standby, and there is none.
+    ///
+    /// # Cancel safety
+    /// As [`write`](Self::write).
+    pub async fn write_durably(&self, durable: Durable, changes: Vec<Change>) -> Result<Version, WriteError> {
         // What has no room in a message is no message to whoever reads it.
         if changes.len() > MAX_CHANGES {
             return Err(Refusal::Changes.into());
@@ -245,7 +253,7 @@ impl Client {
         }
         let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| WriteError::Closed)?;
         let (settled, outcome) = oneshot::channel();
-        self.orders.send(Order::Write(changes, room, settled)).map_err(|_| WriteError::Closed)?;
+        self.orders.send(Order::Write(durable, changes, room, settled)).map_err(|_| WriteError::Closed)?;
         match outcome.await.map_err(|_| WriteError::Closed)? {
             Outcome::Done(version) => Ok(version),
             Outcome::Conflict { change, current } => Err(WriteError::Conflict { change, current }),
@@ -257,11 +265,7 @@ impl Client {
 /// The client's task.
 struct Driver {
     view: View,
-    session: u64,
-    control: DealerSocket,
-    updates: SubSocket,
-    servers: Vec<Place>,
-    config: ClientConfig,
+    wires: Wires,
     waiting: HashMap<u64, (OwnedSemaphorePermit, oneshot::Sender<Outcome>)>,
     shown: watch::Sender<Progress>,
     news: broadcast::Sender<Arc<News>>,
@@ -274,13 +278,9 @@ impl Driver {
             self.act();
             let deadline = self.view.replica().next_deadline();
             tokio::select! {
-                message = self.control.recv() => match message {
-                    Ok(message) => self.hear(message),
-                    Err(_) => return,
-                },
-                message = self.updates.recv() => match message {
-                    Ok(message) => self.follow(message),
-                    Err(_) => return,
+                input = self.wires.next() => match input {
+                    Some(input) => self.hear(input),
+                    None => return,
                 },
                 // So that others of this thread have their turn.
                 () = yield_now(), if !is_all => {}
@@ -297,10 +297,8 @@ impl Driver {
     /// What has come already, some together. Says whether it took all that there is.
     fn take_what_is_there(&mut self, orders: &mut mpsc::UnboundedReceiver<Order>) -> bool {
         for _ in 0..TOGETHER {
-            if let Ok(message) = self.updates.try_recv() {
-                self.follow(message);
-            } else if let Ok(message) = self.control.try_recv() {
-                self.hear(message);
+            if let Some(input) = self.wires.take() {
+                self.hear(input);
             } else if let Ok(order) = orders.try_recv() {
                 self.write(order);
             } else {
@@ -310,19 +308,13 @@ impl Driver {
         false
     }
 
-    fn hear(&mut self, message: Message) {
-        self.view.replica().handle(now(), ReplicaInput::Heard(Command::decode(message.into_frames())));
-    }
-
-    fn follow(&mut self, message: Message) {
-        self.view
-            .replica()
-            .handle(now(), ReplicaInput::Published(Publication::decode(message.into_frames())));
+    fn hear(&mut self, input: ReplicaInput) {
+        self.view.replica().handle(now(), input);
     }
 
     fn write(&mut self, order: Order) {
-        let Order::Write(changes, room, settled) = order;
-        let number = self.view.replica().write(now(), changes);
+        let Order::Write(durable, changes, room, settled) = order;
+        let number = self.view.replica().write(now(), durable, changes);
         self.waiting.insert(number, (room, settled));
     }
 
@@ -330,23 +322,15 @@ impl Driver {
     fn act(&mut self) {
         let mut all_news = Vec::new();
         while let Some(output) = self.poll_output() {
-            match output {
-                ReplicaOutput::Dial(server) => self.dial(server),
-                ReplicaOutput::Subscribe(topic) => self.updates.subscribe(topic),
-                ReplicaOutput::Unsubscribe(topic) => _ = self.updates.unsubscribe(topic),
-                ReplicaOutput::Send(number, command) => {
-                    let (head, payloads) = command.encode(self.session, number);
-                    // Without a server there is nobody to hear it. It is said again when there is one.
-                    let _ =
-                        self.control.try_send(payloads.into_iter().fold(Message::from(head), Message::with));
-                }
-                ReplicaOutput::Written(number, outcome) => {
+            match self.wires.act(output) {
+                Some(ReplicaOutput::Written(number, outcome)) => {
                     if let Some((_, settled)) = self.waiting.remove(&number) {
                         // Whoever wrote it may not care.
                         let _ = settled.send(outcome);
                     }
                 }
-                ReplicaOutput::News(news) => all_news.push(Arc::new(news)),
+                Some(ReplicaOutput::News(news)) => all_news.push(Arc::new(news)),
+                _ => {}
             }
         }
         let progress = {
@@ -362,17 +346,6 @@ impl Driver {
 
     fn poll_output(&self) -> Option<ReplicaOutput> {
         self.view.replica().poll_output()
-    }
-
-    /// New sockets, since one that was dialled keeps what it had heard.
-    fn dial(&mut self, server: usize) {
-        self.control = self.config.control.clone().build();
-        self.updates = self.config.updates.clone().build();
-        if let Some(place) = self.servers.get(server) {
-            // What cannot be dialled is silent, and that is noticed.
-            let _ = self.control.connect(place.control.clone());
-            let _ = self.updates.connect(place.updates.clone());
-        }
     }
 }
 

@@ -23,6 +23,8 @@
 
 mod chp;
 mod client;
+mod operator;
+mod pair;
 mod place;
 mod server;
 pub mod state;
@@ -31,14 +33,19 @@ mod tree;
 mod version;
 mod watch;
 pub mod wire;
+mod wires;
 
 pub use chp::Chp;
 pub use client::{Client, ClientConfig, State, WriteError};
+pub use operator::Operator;
+pub use pair::{Paired, Path, witness};
 pub use place::Place;
 pub use server::{Server, Sockets};
-pub use state::{Config, Counters, Health, News, ReplicaConfig, ReplicaCounters, Status};
+pub use state::{
+    Config, Counters, Health, News, NodeStatus, PairConfig, ReplicaConfig, ReplicaCounters, Status,
+};
 pub use store::Store;
 pub use tree::{Entry, Iter, Sums, Tree};
 pub use version::{Version, VersionError};
 pub use watch::{Watch, Watched};
-pub use wire::{Change, Changed, Refusal, To, Update, When};
+pub use wire::{Change, Changed, Durable, Order, Refusal, Report, Role, To, Update, When};

@@ -24,20 +24,33 @@ pub struct Place {
     pub changes: Endpoint,
 }
 
+impl Place {
+    /// Where one of a pair says how it is, unless it is told to elsewhere: the port after those three.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn beats(&self) -> Result<Endpoint, EndpointError> {
+        beside(&self.control, 3)
+    }
+}
+
 impl FromStr for Place {
     type Err = EndpointError;
 
     fn from_str(first: &str) -> Result<Self, EndpointError> {
         let control: Endpoint = first.parse()?;
-        let beside = |number: u16| match &control {
-            Endpoint::Tcp { host, port, source } => match port.checked_add(number) {
-                Some(port) => Ok(Endpoint::Tcp { host: host.clone(), port, source: source.clone() }),
-                // It says what is wrong with such a port.
-                None => format!("tcp://{host}:{}", u32::from(*port) + u32::from(number)).parse(),
-            },
-            other => format!("{other}-{number}").parse(),
-        };
-        Ok(Self { updates: beside(1)?, changes: beside(2)?, control })
+        Ok(Self { updates: beside(&control, 1)?, changes: beside(&control, 2)?, control })
+    }
+}
+
+fn beside(control: &Endpoint, number: u16) -> Result<Endpoint, EndpointError> {
+    match control {
+        Endpoint::Tcp { host, port, source } => match port.checked_add(number) {
+            Some(port) => Ok(Endpoint::Tcp { host: host.clone(), port, source: source.clone() }),
+            // It says what is wrong with such a port.
+            None => format!("tcp://{host}:{}", u32::from(*port) + u32::from(number)).parse(),
+        },
+        other => format!("{other}-{number}").parse(),
     }
 }
 
@@ -51,6 +64,8 @@ mod tests {
             |text: &str| text.parse::<Place>().map(|it| (it.updates.to_string(), it.changes.to_string()));
         let tcp = |port| format!("tcp://*:{port}");
         assert_eq!(place("tcp://*:5556"), Ok((tcp(5557), tcp(5558))));
+        let beats = "tcp://*:5556".parse::<Place>().unwrap().beats();
+        assert_eq!(beats.map(|it| it.to_string()), Ok(tcp(5559)));
         let ipc = place("ipc:///tmp/clone").unwrap();
         assert_eq!(ipc, ("ipc:///tmp/clone-1".into(), "ipc:///tmp/clone-2".into()));
         assert!(place("tcp://*:65535").unwrap_err().to_string().contains("65536"));

@@ -12,11 +12,12 @@ use zmtp::{
 };
 
 use super::chp::{Chp, Wish};
+use super::pair::{Links, Paired};
 use super::place::Place;
-use super::state::{self, Config, Held, Input, Output, Status};
+use super::state::{Config, Held, Input, Node, NodeInput, NodeOutput, Output, Status};
 use super::store::Store;
 use super::version::Version;
-use super::wire::{Command, Publication};
+use super::wire::{Command, Durable, Order, Publication, Role};
 use crate::Machine;
 use crate::clock::{now, until};
 use crate::store::StoreError;
@@ -45,7 +46,8 @@ use crate::wire::Header;
 /// ```
 #[derive(Debug)]
 pub struct Server {
-    orders: mpsc::UnboundedSender<Order>,
+    asks: mpsc::UnboundedSender<Ask>,
+    role: watch::Receiver<Role>,
     stopped: watch::Receiver<Option<StoreError>>,
 }
 
@@ -63,8 +65,9 @@ pub struct Sockets {
 }
 
 #[derive(Debug)]
-enum Order {
+enum Ask {
     Status(oneshot::Sender<Status>),
+    Order(Order, oneshot::Sender<bool>),
 }
 
 impl Sockets {
@@ -113,7 +116,7 @@ impl Server {
     /// # Panics
     /// Outside a tokio runtime with a clock.
     pub fn start(sockets: Sockets, config: Config) -> Self {
-        Self::launch(sockets, config, None)
+        Self::launch(sockets, config, None, None)
     }
 
     /// The same, and it begins with what is in the store, and writes down whatever changes before it answers. What is
@@ -125,19 +128,49 @@ impl Server {
     /// # Panics
     /// Outside a tokio runtime with a clock.
     pub fn start_with(sockets: Sockets, config: Config, store: Store) -> Self {
-        Self::launch(sockets, config, Some(store))
+        Self::launch(sockets, config, Some(store), None)
     }
 
-    fn launch(sockets: Sockets, config: Config, mut store: Option<Store>) -> Self {
-        let (orders, taken) = mpsc::unbounded_channel();
+    /// One of a pair. It decides when it is the one, and otherwise has what the other one has: [`role`](Self::role). With a
+    /// store it begins with what is in there.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with a clock.
+    pub fn start_paired(sockets: Sockets, config: Config, paired: Paired, store: Option<Store>) -> Self {
+        Self::launch(sockets, config, store, Some(paired))
+    }
+
+    fn launch(sockets: Sockets, config: Config, mut store: Option<Store>, paired: Option<Paired>) -> Self {
+        let (asks, asked) = mpsc::unbounded_channel();
         let (stops, stopped) = watch::channel(None);
         let config = Config { store: store.is_some(), ..config };
         let held = store.as_mut().map_or_else(Held::default, |store| std::mem::take(&mut store.held));
-        let epoch = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |time| time.as_millis() as u64);
-        let machine = state::Server::new(config, held, epoch, now());
-        let driver = Driver { machine, session: fastrand::u64(..), sockets, orders: taken, store, stops };
+        let session = fastrand::u64(..);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let epoch = since.map_or(1, |time| time.as_millis() as u64);
+        let (machine, links) = match paired {
+            Some(paired) => {
+                let (links, pair) = Links::new(session, paired);
+                (Node::paired(config, pair, held, session, epoch, now()), Some(links))
+            }
+            None => (Node::alone(config, held, epoch, now()), None),
+        };
+        let (roles, role) = watch::channel(machine.role());
+        let driver = Driver { machine, session, sockets, links, asked, store, roles, stops };
         tokio::spawn(driver.run());
-        Self { orders, stopped }
+        Self { asks, role, stopped }
+    }
+
+    /// What it is, and is from then on. A server by itself is active.
+    pub fn role(&self) -> watch::Receiver<Role> {
+        self.role.clone()
+    }
+
+    /// Does what an operator wants. False if it cannot be done now, or a socket was closed: only an active server with a
+    /// standby that follows hands over; only one that does not decide is promoted, and not against a witness.
+    pub async fn order(&self, order: Order) -> bool {
+        let (asked, answer) = oneshot::channel();
+        self.asks.send(Ask::Order(order, asked)).is_ok() && answer.await.unwrap_or(false)
     }
 
     /// Waits until the server has stopped, and says why, if it was not told to.
@@ -149,18 +182,21 @@ impl Server {
     /// How things are. `None` if a socket was closed.
     pub async fn status(&self) -> Option<Status> {
         let (asked, answer) = oneshot::channel();
-        self.orders.send(Order::Status(asked)).ok()?;
+        self.asks.send(Ask::Status(asked)).ok()?;
         answer.await.ok()
     }
 }
 
 /// The server's task.
 struct Driver {
-    machine: state::Server<RoutingId>,
+    machine: Node<RoutingId>,
     session: u64,
     sockets: Sockets,
-    orders: mpsc::UnboundedReceiver<Order>,
+    /// To the other one, if there is one.
+    links: Option<Links>,
+    asked: mpsc::UnboundedReceiver<Ask>,
     store: Option<Store>,
+    roles: watch::Sender<Role>,
     stops: watch::Sender<Option<StoreError>>,
 }
 
@@ -186,13 +222,19 @@ impl Driver {
                 }
                 // So that others of this thread have their turn.
                 () = yield_now(), if !is_all => continue,
-                order = self.orders.recv() => match order {
-                    // Whoever asked may have gone.
-                    Some(Order::Status(asked)) => {
-                        let _ = asked.send(self.machine.status());
+                ask = self.asked.recv() => match ask {
+                    Some(ask) => {
+                        self.answer(ask);
                         continue;
                     }
                     // Whoever had started it has dropped it.
+                    None => return,
+                },
+                input = linked(self.links.as_mut()) => match input {
+                    Some(input) => {
+                        self.machine.handle(now(), input);
+                        continue;
+                    }
                     None => return,
                 },
                 safe = synced(self.store.as_mut()) => match safe {
@@ -203,15 +245,25 @@ impl Driver {
                     }
                 },
                 () = until(deadline) => {
+                    // What has come in the meantime first: who was away does not take its own absence for another's.
+                    self.take_what_is_there();
                     self.machine.wake(now());
                     continue;
                 }
             };
             match input {
-                Ok(Some(input)) => self.machine.handle(now(), input),
+                Ok(Some(input)) => self.machine.handle(now(), NodeInput::Server(input)),
                 Ok(None) => {}
                 Err(_) => return,
             }
+        }
+    }
+
+    /// Whoever asked may have gone.
+    fn answer(&mut self, ask: Ask) {
+        match ask {
+            Ask::Status(asked) => _ = asked.send(self.machine.status()),
+            Ask::Order(order, asked) => _ = asked.send(self.machine.order(now(), order)),
         }
     }
 
@@ -220,24 +272,28 @@ impl Driver {
         let now = now();
         let Sockets { control, updates, changes, .. } = &mut self.sockets;
         let mut is_all = true;
+        for _ in 0..TOGETHER {
+            let Some(input) = self.links.as_mut().and_then(Links::take) else { break };
+            self.machine.handle(now, input);
+        }
         // Subscriptions first: a fence comes after those that it is to be behind.
         for _ in 0..TOGETHER {
             let Ok(message) = updates.try_recv() else { break };
             if let Some(input) = subscribed(&message) {
-                self.machine.handle(now, input);
+                self.machine.handle(now, NodeInput::Server(input));
             }
         }
         for number in 0..TOGETHER {
             let Ok(event) = control.try_recv_event() else { break };
             is_all &= number + 1 < TOGETHER;
             if let Some(input) = heard(event) {
-                self.machine.handle(now, input);
+                self.machine.handle(now, NodeInput::Server(input));
             }
         }
         for number in 0..TOGETHER {
             let Ok(message) = changes.try_recv() else { break };
             is_all &= number + 1 < TOGETHER;
-            self.machine.handle(now, fired(message));
+            self.machine.handle(now, NodeInput::Server(fired(message)));
         }
         is_all
     }
@@ -246,14 +302,28 @@ impl Driver {
     async fn act(&mut self) {
         while let Some(output) = self.machine.poll_output() {
             match output {
-                Output::Send(peer, number, command) => self.send(&peer, number, &command),
-                Output::Publish(number, publication) => self.publish(number, &publication).await,
-                Output::Record(record) => {
-                    if let Some(store) = &self.store {
-                        store.store(record);
+                NodeOutput::Server(output) => self.serve(output).await,
+                NodeOutput::Role(role, _) => _ = self.roles.send_replace(role),
+                output => {
+                    if let Some(links) = &mut self.links {
+                        links.act(output).await;
                     }
                 }
             }
+        }
+    }
+
+    async fn serve(&self, output: Output<RoutingId>) {
+        match output {
+            Output::Send(peer, number, command) => self.send(&peer, number, &command),
+            Output::Publish(number, publication) => self.publish(number, &publication).await,
+            Output::Record(record) => {
+                if let Some(store) = &self.store {
+                    store.store(record);
+                }
+            }
+            // The node has heard that.
+            Output::Asked(_) | Output::Outrun(_) => {}
         }
     }
 
@@ -261,8 +331,10 @@ impl Driver {
     fn grant(&self, wish: Wish) -> Option<Input<RoutingId>> {
         match wish {
             Wish::Change(change) => {
+                let durable = Durable::Server;
                 let (header, changes) = (Header { command: 0, session: 0, number: 0 }, vec![change]);
-                let write = Command::Write { number: 0, settled: 0, version: Version::default(), changes };
+                let write =
+                    Command::Write { number: 0, settled: 0, version: Version::default(), durable, changes };
                 Some(Input::Fired(Ok((header, write))))
             }
             Wish::Snapshot(peer, subtree) => {
@@ -305,6 +377,14 @@ impl Driver {
 async fn wished(chp: Option<&mut Chp>) -> Option<Wish> {
     match chp {
         Some(chp) => chp.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What the other one of a pair says, or the witness.
+async fn linked(links: Option<&mut Links>) -> Option<NodeInput<RoutingId>> {
+    match links {
+        Some(links) => links.next().await,
         None => std::future::pending().await,
     }
 }

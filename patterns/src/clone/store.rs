@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use super::state::{Held, Record};
 use super::tree::Entry;
@@ -48,20 +48,25 @@ fn read(database: &Database) -> Result<Held, redb::Error> {
         writing.open_table(ENTRIES)?;
         writing.open_table(HEAD)?;
         writing.open_table(WRITES)?;
+        writing.open_table(ENDS)?;
         Ok(())
     })?;
     let reading = database.begin_read()?;
     let mut held = Held::default();
     if let Some(head) = reading.open_table(HEAD)?.get(())? {
-        let (epoch, seq) = head.value();
-        held.version = Version { epoch, seq };
+        let (epoch, seq, highest) = head.value();
+        (held.version, held.epoch) = (Version { epoch, seq }, highest);
     }
     for entry in reading.open_table(ENTRIES)?.iter()? {
         let (key, entry) = entry?;
         let (epoch, seq, ttl, value) = entry.value();
         let ttl = (ttl > 0).then(|| Duration::from_millis(ttl));
         let entry = Entry { value: Bytes::copy_from_slice(value), version: Version { epoch, seq }, ttl };
-        held.entries.push((Bytes::copy_from_slice(key.value()), entry));
+        held.tree.insert(Bytes::copy_from_slice(key.value()), entry);
+    }
+    for end in reading.open_table(ENDS)?.iter()? {
+        let (epoch, seq) = end?;
+        held.ends.push(Version { epoch: epoch.value(), seq: seq.value() });
     }
     for entry in reading.open_table(WRITES)?.iter()? {
         let (key, write) = entry?;
@@ -76,36 +81,70 @@ fn write(writing: &WriteTransaction, records: Records<'_, Record>) -> Result<(),
     let mut entries = writing.open_table(ENTRIES)?;
     let mut head = writing.open_table(HEAD)?;
     let mut writes = writing.open_table(WRITES)?;
+    let mut ends = writing.open_table(ENDS)?;
+    let was = head.get(())?.map(|head| head.value());
+    let (mut epoch, mut seq, mut highest) = was.unwrap_or_default();
     for record in records {
-        let updates = match record {
-            Record::Batch(updates) => updates,
+        match record {
+            Record::Epoch(promised, all) => {
+                highest = highest.max(promised);
+                write_ends(&mut ends, &all)?;
+            }
             Record::Forget(writer) => {
                 writes.retain_in((writer, 0)..=(writer, u64::MAX), |_, _| false)?;
-                continue;
             }
-        };
-        for Update { version: Version { epoch, seq }, until, key, change, writer } in updates {
-            match change {
-                Changed::Set { value, ttl } => {
-                    let ttl = ttl.map_or(0, |ttl| ttl.as_millis().try_into().unwrap_or(u64::MAX));
-                    entries.insert(&key[..], (epoch, seq, ttl, &value[..]))?;
+            Record::Batch(updates) => {
+                for Update { version, until, key, change, writer } in updates {
+                    (epoch, seq) = (version.epoch, version.seq);
+                    match change {
+                        Changed::Set { value, ttl } => {
+                            entries.insert(&key[..], (epoch, seq, millis(ttl), &value[..]))?;
+                        }
+                        Changed::Deleted | Changed::Expired => _ = entries.remove(&key[..])?,
+                        Changed::Epoch | Changed::Noted => {}
+                    }
+                    if let Some(Writing { writer, number }) = writer {
+                        writes.insert((writer, number % REMEMBERED), (number, epoch, until))?;
+                    }
                 }
-                Changed::Deleted | Changed::Expired => _ = entries.remove(&key[..])?,
-                Changed::Epoch => {}
             }
-            head.insert((), (epoch, seq))?;
-            if let Some(Writing { writer, number }) = writer {
-                writes.insert((writer, number % REMEMBERED), (number, epoch, until))?;
+            Record::Whole(held) => {
+                (epoch, seq) = (held.version.epoch, held.version.seq);
+                highest = highest.max(held.epoch);
+                entries.retain(|_, _| false)?;
+                writes.retain(|_, _| false)?;
+                for (key, Entry { value, version, ttl }) in held.tree.iter(b"") {
+                    entries.insert(&key[..], (version.epoch, version.seq, millis(*ttl), &value[..]))?;
+                }
+                write_ends(&mut ends, &held.ends)?;
+                for (Writing { writer, number }, Version { epoch, seq }) in held.writes {
+                    writes.insert((writer, number % REMEMBERED), (number, epoch, seq))?;
+                }
             }
         }
+    }
+    head.insert((), (epoch, seq, highest))?;
+    Ok(())
+}
+
+fn write_ends(table: &mut Table<'_, u64, u64>, ends: &[Version]) -> Result<(), redb::Error> {
+    table.retain(|_, _| false)?;
+    for Version { epoch, seq } in ends {
+        table.insert(epoch, seq)?;
     }
     Ok(())
 }
 
+fn millis(ttl: Option<Duration>) -> u64 {
+    ttl.map_or(0, |ttl| ttl.as_millis().try_into().unwrap_or(u64::MAX))
+}
+
 /// Version, milliseconds to live or 0, value.
 const ENTRIES: TableDefinition<'_, &[u8], (u64, u64, u64, &[u8])> = TableDefinition::new("clone-1 entries");
-/// The last version.
-const HEAD: TableDefinition<'_, (), (u64, u64)> = TableDefinition::new("clone-1 head");
+/// The last version, and the highest epoch that was heard of.
+const HEAD: TableDefinition<'_, (), (u64, u64, u64)> = TableDefinition::new("clone-1 head");
+/// Where epochs have ended.
+const ENDS: TableDefinition<'_, u64, u64> = TableDefinition::new("clone-1 ends");
 /// By writer and the rest of the number, the number of a write and what came of it.
 const WRITES: TableDefinition<'_, (u64, u64), (u64, u64, u64)> = TableDefinition::new("clone-1 writes");
 /// So many of the last writes of each writer are kept. It has no more under way.
@@ -118,8 +157,19 @@ mod tests {
     use super::*;
 
     fn batch(rng: &mut Rng, version: &mut Version) -> Record {
-        if rng.u8(..10) == 0 {
-            return Record::Forget(rng.u64(..3));
+        match rng.u8(..40) {
+            0..4 => return Record::Forget(rng.u64(..3)),
+            4 => {
+                let ends = (0..rng.u64(..4)).map(|epoch| Version { epoch, seq: rng.u64(..9) }).collect();
+                return Record::Epoch(rng.u64(..20), ends);
+            }
+            5 => {
+                let whole = [batch(rng, version), batch(rng, version)];
+                let mut held = Held { epoch: rng.u64(..20), ..Held::default() };
+                whole.into_iter().for_each(|record| held.apply(record));
+                return Record::Whole(held);
+            }
+            _ => {}
         }
         let len = rng.u64(1..4);
         let until = version.seq + len;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::version::Version;
+use super::wire::{Changed, at_home};
 
 /// What a key stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +115,17 @@ impl Tree {
         remove(&mut self.root, key)
     }
 
+    /// What a change makes of it.
+    pub(super) fn apply(&mut self, key: Bytes, change: Changed, version: Version) {
+        match change {
+            Changed::Set { value, ttl } => {
+                self.insert(at_home(key), Entry { value: at_home(value), version, ttl });
+            }
+            Changed::Deleted | Changed::Expired => _ = self.remove(&key),
+            Changed::Epoch | Changed::Noted => {}
+        }
+    }
+
     /// Of all keys that begin with this.
     pub fn sums(&self, prefix: &[u8]) -> Sums {
         let mut within = end_of(prefix).map_or(sums(&self.root), |end| self.before(&end));
@@ -155,6 +167,14 @@ impl Tree {
         Iter { path }
     }
 }
+
+impl PartialEq for Tree {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter(b"").eq(other.iter(b""))
+    }
+}
+
+impl Eq for Tree {}
 
 /// Entries in the order of their keys.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use crate::Machine;
 use crate::clone::state::{
     Config, Held, Input, Output, Replica, ReplicaConfig, ReplicaInput, ReplicaOutput, Server,
 };
-use crate::clone::wire::{Change, Command, Publication, To, When};
+use crate::clone::wire::{Change, Command, Durable, Publication, To, When};
 use crate::clone::{Sums, Version};
 use crate::harness::message;
 
@@ -109,7 +109,11 @@ impl Town {
     fn write(&mut self) {
         if self.replica.open() < 8 {
             let to = To::Value { value: "value".into(), ttl: None };
-            self.replica.write(self.now, vec![Change { key: "key".into(), to, when: When::Always }]);
+            self.replica.write(
+                self.now,
+                Durable::Server,
+                vec![Change { key: "key".into(), to, when: When::Always }],
+            );
         }
     }
 

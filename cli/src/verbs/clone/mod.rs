@@ -8,12 +8,14 @@ mod bench;
 mod del;
 mod dump;
 mod get;
+mod handover;
 mod load;
 mod ls;
 mod serve;
 mod set;
 mod status;
 mod watch;
+mod witness;
 
 /// Keep keys and values that many programs have, each in its own memory
 ///
@@ -38,6 +40,9 @@ enum CloneVerb {
     Load(load::Load),
     Watch(watch::Watch),
     Status(status::Status),
+    Handover(handover::Handover),
+    Promote(handover::Promote),
+    Witness(witness::Witness),
     Bench(bench::Bench),
 }
 
@@ -53,6 +58,9 @@ impl Clones {
             CloneVerb::Load(verb) => verb.run().await,
             CloneVerb::Watch(verb) => verb.run().await,
             CloneVerb::Status(verb) => verb.run().await,
+            CloneVerb::Handover(verb) => verb.run().await,
+            CloneVerb::Promote(verb) => verb.run().await,
+            CloneVerb::Witness(verb) => verb.run().await,
             CloneVerb::Bench(verb) => return verb.run().await,
         };
         done.unwrap_or_else(|exit| exit)

@@ -1,14 +1,18 @@
 //! `zmtp clone serve`: puts changes in one order, and tells them.
 
+use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 
 use clap::Args;
+use tokio::sync::mpsc;
 use zmtp::{BindError, Endpoint};
-use zmtp_patterns::clone::{Chp, Place, Server, Sockets, Store};
+use zmtp_patterns::clone::{Chp, Place, Server, Sockets, Store, Update};
 
+use crate::clone::entry;
 use crate::clone::limits::Limits;
-use crate::exit::Exit;
+use crate::clone::pairing::Pairing;
+use crate::exit::{Exit, say};
 use crate::security::Secured;
 use crate::settings::Configured;
 use crate::signals::Signals;
@@ -38,6 +42,9 @@ pub(crate) struct Serve {
 
     #[command(flatten)]
     limits: Limits,
+
+    #[command(flatten)]
+    pairing: Pairing,
 
     #[command(flatten)]
     secured: Secured,
@@ -71,17 +78,50 @@ impl Serve {
             }
             None => None,
         };
-        let sockets = Sockets { chp, ..sockets };
-        let server = match store {
-            Some(store) => Server::start_with(sockets, self.limits.config(), store),
-            None => Server::start(sockets, self.limits.config()),
+        let (sockets, config) = (Sockets { chp, ..sockets }, self.limits.config());
+        let (tell, mut diverged) = mpsc::unbounded_channel();
+        let paired = self.pairing.paired(&self.at, config.beat, &self.secured, tell).await?;
+        let is_paired = paired.is_some();
+        let server = match (paired, store) {
+            (Some(paired), store) => Server::start_paired(sockets, config, paired, store),
+            (None, Some(store)) => Server::start_with(sockets, config, store),
+            (None, None) => Server::start(sockets, config),
         };
         for place in places {
             let _ = writeln!(io::stderr().lock(), "bound {place}");
         }
-        tokio::select! {
-            _ = signals.next() => Ok(Exit::Done),
-            Some(error) = server.stopped() => Err(Exit::Failed(error.to_string())),
+        let mut roles = server.role();
+        if is_paired {
+            say(format_args!("role {}", *roles.borrow_and_update()));
+        }
+        loop {
+            tokio::select! {
+                _ = signals.next() => return Ok(Exit::Done),
+                Some(error) = server.stopped() => return Err(Exit::Failed(error.to_string())),
+                Ok(()) = roles.changed(), if is_paired => say(format_args!("role {}", *roles.borrow_and_update())),
+                Some(updates) = diverged.recv() => self.keep(&updates),
+            }
+        }
+    }
+
+    /// What was done in vain is for people to look at.
+    fn keep(&self, updates: &[Update]) {
+        let (file, number) = (self.pairing.diverged(), updates.len());
+        let line = |update: &Update| {
+            let (event, value) = entry::change(update);
+            entry::happened(event, &update.key, update.version, value).to_string() + "\n"
+        };
+        let lines: String = updates.iter().map(line).collect();
+        let written = OpenOptions::new().append(true).create(true).open(file);
+        match written.and_then(|mut file| file.write_all(lines.as_bytes())) {
+            Ok(()) => say(format_args!(
+                "{number} changes that were done here are not what the other server has; they are in {}",
+                file.display()
+            )),
+            Err(error) => say(format_args!(
+                "{number} changes that were done here are lost: {} cannot be written: {error}",
+                file.display()
+            )),
         }
     }
 
@@ -137,5 +177,8 @@ Examples:
     zmtp clone serve --at 'tcp://*:5556' --value 64KiB --beat 100ms
   So that a server that is killed has lost nothing that it had answered:
     zmtp clone serve --at 'tcp://*:5556' --store /var/lib/clone
+  Two of them, on two machines; clients are given both:
+    zmtp clone serve --at 'tcp://*:5556' --primary --peer tcp://10.0.0.2:5556 --witness tcp://10.0.0.3:5600
+    zmtp clone serve --at 'tcp://*:5556' --backup --peer tcp://10.0.0.1:5556 --witness tcp://10.0.0.3:5600
   On this machine only, by files:
     zmtp clone serve --at ipc:///run/clone";

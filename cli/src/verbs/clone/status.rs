@@ -1,19 +1,23 @@
 //! `zmtp clone status`: how it is, as a client sees it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use clap::Args;
 use serde_json::json;
 use zmtp::Message;
 use zmtp_patterns::clone::Health;
 
+use crate::clone::operators::{Told, reports};
 use crate::clone::servers::Servers;
 use crate::clone::{entry, keys};
 use crate::exit::Exit;
 
 /// Show how things are, as a client sees them
 ///
-/// Three lines: health, the version of the last change, and how many keys there are. The client is told all of them for
-/// that.
+/// Three lines: health, the version of the last change, and how many keys there are; the client is told all of them for
+/// that. Then a line for each --connect: where that server is, what it is, and, if it is one of a pair, what the other one
+/// is, how many of the paths between them are alive, and how many changes the standby lacks.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Status {
@@ -31,19 +35,35 @@ pub(crate) struct Status {
 
 impl Status {
     pub(crate) async fn run(&self) -> Result<Exit, Exit> {
-        let state = self.servers.state(&self.prefix.clone().unwrap_or_default()).await?;
+        let limit = self.servers.timeout().min(SOON);
+        let told = reports(self.servers.all(), &self.servers.security(), limit).await;
+        let mut output = entry::output(self.json);
+        let state = match self.servers.state(&self.prefix.clone().unwrap_or_default()).await {
+            Ok(state) => state,
+            Err(exit) => {
+                // Nobody decides: what they say of that is what is wanted to be known.
+                for told in told.iter().filter(|told| told.report.is_some() && !self.json) {
+                    output.print(line(told)).await?;
+                }
+                return Ok(exit.after_writing(&mut output).await);
+            }
+        };
         let health = match state.health {
             Health::Joining => "joining",
             Health::Live => "live",
             Health::Stale => "stale",
         };
         let (version, keys) = (state.version.to_string(), state.tree.len());
-        let mut output = entry::output(self.json);
         let lines = if self.json {
-            vec![json!({ "health": health, "version": version, "keys": keys }).to_string().into()]
+            let servers: Vec<_> = told.iter().map(Told::json).collect();
+            let all = json!({ "health": health, "version": version, "keys": keys, "servers": servers });
+            vec![all.to_string().into()]
         } else {
-            let line = |name: &str, value: &str| Message::new(name).with(value);
-            vec![line("health", health), line("version", &version), line("keys", &keys.to_string())]
+            let is = |name: &str, value: &str| Message::new(name).with(value);
+            let mut lines =
+                vec![is("health", health), is("version", &version), is("keys", &keys.to_string())];
+            lines.extend(told.iter().map(line));
+            lines
         };
         for line in lines {
             output.print(line).await?;
@@ -51,6 +71,15 @@ impl Status {
         Ok(Exit::Done.after_writing(&mut output).await)
     }
 }
+
+/// A server, and its words.
+fn line(told: &Told) -> Message {
+    let server = Message::new("server").with(told.place.control.to_string());
+    told.words().into_iter().fold(server, Message::with)
+}
+
+/// A server that is there says so by then.
+const SOON: Duration = Duration::from_secs(1);
 
 const EXAMPLES: &str = "\
 Examples:

@@ -6,12 +6,11 @@ use bytes::Bytes;
 use clap::Args;
 use serde_json::json;
 use zmtp::Message;
-use zmtp_patterns::clone::{Changed, Client, Entry, Health, Tree, Update, Version, Watched};
+use zmtp_patterns::clone::{Client, Entry, Health, Tree, Update, Version, Watched};
 
 use crate::clone::servers::Servers;
 use crate::clone::{entry, keys};
 use crate::exit::{Exit, say};
-use crate::json::octets;
 use crate::output::Output;
 use crate::signals::Signals;
 
@@ -111,14 +110,9 @@ impl Watch {
         entry::print_all(output, tree, prefix, line).await
     }
 
-    fn changed(&self, Update { key, version, change, .. }: &Update) -> Message {
-        let (event, value) = match change {
-            Changed::Set { value, ttl } => ("set", Some((value, *ttl))),
-            Changed::Expired => ("expired", None),
-            // That the server is another one is no change of a key, and is not told here.
-            Changed::Deleted | Changed::Epoch => ("deleted", None),
-        };
-        self.line(event, key, *version, value)
+    fn changed(&self, update: &Update) -> Message {
+        let (event, value) = entry::change(update);
+        self.line(event, &update.key, update.version, value)
     }
 
     fn line(
@@ -135,12 +129,7 @@ impl Watch {
                 None => line,
             };
         }
-        let mut line = json!({ "event": event, "key": octets(key), "version": version.to_string() });
-        if let Some((value, ttl)) = value {
-            line["value"] = octets(value);
-            line["ttl_ms"] = ttl.map(entry::millis).into();
-        }
-        line.to_string().into()
+        entry::happened(event, key, version, value).to_string().into()
     }
 }
 

@@ -8,12 +8,15 @@
 //!
 //! Durations are milliseconds in 32 bits.
 
+mod pair;
 mod publication;
 mod update;
 
 use std::time::Duration;
 
 use bytes::Bytes;
+pub(super) use pair::MAX_ENDS;
+pub use pair::{Beat, Role, Testimony};
 pub use publication::{Publication, beats, beats_about, fence, updates};
 pub(super) use update::at_home;
 pub use update::{Changed, Rows, Update, Writing};
@@ -29,12 +32,13 @@ pub enum Command {
     Hail {
         /// The last change that there was.
         version: Version,
-        /// Whether this server decides.
-        is_active: bool,
+        /// Who decides.
+        standing: Standing,
         /// How often it publishes at least.
         beat: Duration,
     },
-    /// Client to server: publish an answer to this.
+    /// Client to server: publish an answer to this. To a server that does not decide: somebody has come here for that one
+    /// who does; it answers with a hail.
     Fence {
         /// Which the answer bears.
         nonce: u128,
@@ -90,6 +94,8 @@ pub enum Command {
         settled: u64,
         /// The last change that the client has heard of.
         version: Version,
+        /// When it is to be answered.
+        durable: Durable,
         /// What.
         changes: Vec<Change>,
     },
@@ -100,6 +106,71 @@ pub enum Command {
         /// What.
         outcome: Outcome,
     },
+    /// Operator to server: how is it?
+    Ask,
+    /// Server to operator: so.
+    Told {
+        /// How it is.
+        report: Report,
+    },
+    /// Operator to server: do this.
+    Order {
+        /// What.
+        order: Order,
+    },
+    /// Server to operator: it is done, or cannot be.
+    Obeyed {
+        /// Which.
+        done: bool,
+    },
+}
+
+/// What an operator may want of one of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The active one: let the other one decide.
+    HandOver,
+    /// The other one: decide, even if the rules do not allow it. What the active one had in advance is lost.
+    Promote,
+}
+
+/// How a server is, as it tells operators.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    /// The last change that it has.
+    pub version: Version,
+    /// What it is. One by itself is active.
+    pub role: Role,
+    /// Whether it is one of a pair.
+    pub is_paired: bool,
+    /// What the other one was when it was heard last. None if it is silent, or there is none.
+    pub peer: Option<Role>,
+    /// Which of the paths between them are alive.
+    pub paths: Vec<bool>,
+    /// Figures by name: `keys`, `clients`, `lag` and others.
+    pub figures: Vec<(String, u64)>,
+}
+
+/// Who decides, as a server sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Standing {
+    /// Another server.
+    Passive,
+    /// This one.
+    #[default]
+    Active,
+    /// Nobody that it knows of. It may be this one in a moment, if somebody asks for it.
+    Vacant,
+}
+
+/// When a write is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durable {
+    /// When it is as safe as it can be at the one server: on its disk, if it has a store.
+    #[default]
+    Server,
+    /// When it is so at the standby too.
+    Standby,
 }
 
 /// What a page is part of.
@@ -199,6 +270,9 @@ pub enum Refusal {
     /// The server has heard of later writes of this client, and has not done this one.
     #[error("the write was not done, and the server does not know any more why")]
     Forgotten,
+    /// It is to be safe at the standby, and there is none that follows.
+    #[error("the write is to be safe at a standby, and there is none that follows just now")]
+    NoStandby,
 }
 
 impl Command {
@@ -238,6 +312,10 @@ impl Command {
             Self::Gone { .. } => 6,
             Self::Write { .. } => 7,
             Self::Written { .. } => 8,
+            Self::Ask => 9,
+            Self::Told { .. } => 10,
+            Self::Order { .. } => 11,
+            Self::Obeyed { .. } => 12,
         }
     }
 
@@ -257,8 +335,8 @@ impl Command {
 
     fn write(&self, fields: Writer) -> Writer {
         match self {
-            Self::Hail { version, is_active, beat } => {
-                version.write(fields).u8(u8::from(*is_active)).duration(*beat)
+            Self::Hail { version, standing, beat } => {
+                version.write(fields).u8(*standing as u8).duration(*beat)
             }
             Self::Fence { nonce, version } => {
                 version.write(fields.u64((nonce >> 64) as u64).u64(*nonce as u64))
@@ -279,11 +357,15 @@ impl Command {
             }
             Self::Wait { request, retry_after } => fields.u64(*request).duration(*retry_after),
             Self::Gone { request } => fields.u64(*request),
-            Self::Write { number, settled, version, changes } => {
-                let fields = version.write(fields.u64(*number).u64(*settled));
+            Self::Write { number, settled, version, durable, changes } => {
+                let fields = version.write(fields.u64(*number).u64(*settled)).u8(*durable as u8);
                 fields.list(changes, |fields, change| change.write(fields))
             }
             Self::Written { number, outcome } => outcome.write(fields.u64(*number)),
+            Self::Ask => fields,
+            Self::Told { report } => report.write(fields),
+            Self::Order { order } => fields.u8(*order as u8),
+            Self::Obeyed { done } => fields.u8(u8::from(*done)),
         }
     }
 
@@ -295,7 +377,7 @@ impl Command {
         Ok(match command {
             0 => Self::Hail {
                 version: Version::read(fields)?,
-                is_active: fields.u8("active")? != 0,
+                standing: fields.one_of("standing", &Standing::ALL)?,
                 beat: fields.duration("beat")?,
             },
             1 => Self::Fence { nonce: publication::digest(fields)?, version: Version::read(fields)? },
@@ -326,9 +408,14 @@ impl Command {
                 number: fields.u64("number")?,
                 settled: fields.u64("settled")?,
                 version: Version::read(fields)?,
+                durable: fields.one_of("durable", &[Durable::Server, Durable::Standby])?,
                 changes: fields.list("changes", MAX_CHANGES, |fields| Change::read(fields, payloads))?,
             },
             8 => Self::Written { number: fields.u64("number")?, outcome: Outcome::read(fields)? },
+            9 => Self::Ask,
+            10 => Self::Told { report: Report::read(fields)? },
+            11 => Self::Order { order: fields.one_of("order", &[Order::HandOver, Order::Promote])? },
+            12 => Self::Obeyed { done: fields.u8("done")? != 0 },
             unknown => return Err(Malformed::Command(unknown)),
         })
     }
@@ -384,9 +471,45 @@ impl Outcome {
     }
 }
 
+impl Report {
+    fn write(&self, fields: Writer) -> Writer {
+        let fields = self.version.write(fields).u8(self.role as u8).u8(u8::from(self.is_paired));
+        let fields = fields.u8(u8::from(self.peer.is_some())).u8(self.peer.unwrap_or_default() as u8);
+        let fields = fields.list(&self.paths, |fields, path| fields.u8(u8::from(*path)));
+        fields.list(&self.figures, |fields, (name, figure)| fields.octets(name.as_bytes()).u64(*figure))
+    }
+
+    fn read(fields: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self {
+            version: Version::read(fields)?,
+            role: fields.one_of("role", &Role::ALL)?,
+            is_paired: fields.u8("paired")? != 0,
+            peer: {
+                let has_peer = fields.u8("has peer")? != 0;
+                Some(fields.one_of("peer", &Role::ALL)?).filter(|_| has_peer)
+            },
+            paths: fields.list("paths", MAX_PATHS, |fields| Ok(fields.u8("path")? != 0))?,
+            figures: fields.list("figures", MAX_FIGURES, |fields| {
+                Ok((fields.text("name", MAX_NAME)?, fields.u64("figure")?))
+            })?,
+        })
+    }
+}
+
+impl Standing {
+    const ALL: [Self; 3] = [Self::Passive, Self::Active, Self::Vacant];
+}
+
 impl Refusal {
-    const ALL: [Self; 6] =
-        [Self::Full, Self::Key, Self::Value, Self::Changes, Self::NotActive, Self::Forgotten];
+    const ALL: [Self; 7] = [
+        Self::Full,
+        Self::Key,
+        Self::Value,
+        Self::Changes,
+        Self::NotActive,
+        Self::Forgotten,
+        Self::NoStandby,
+    ];
 }
 
 fn write_version(version: Option<Version>, fields: Writer) -> Writer {
@@ -409,6 +532,11 @@ pub const MAX_KEY: usize = 1024;
 pub const MAX_CHANGES: usize = 128;
 /// The most prefixes of a client.
 pub const MAX_PREFIXES: usize = 60;
+/// The most paths between two servers.
+const MAX_PATHS: usize = 16;
+/// The most figures of a report, and octets of a name of one.
+const MAX_FIGURES: usize = 256;
+const MAX_NAME: usize = 64;
 /// A write may have as many keys as it has changes.
 const MAX_WRITE: usize = MAX_FIELDS + MAX_CHANGES * MAX_KEY;
 
@@ -431,7 +559,6 @@ mod tests {
         let written = |outcome| Command::Written { number: 7, outcome };
         let refused = |refusal| written(Outcome::Refused(refusal));
         let mut all = vec![
-            Command::Hail { version, is_active: true, beat: Duration::from_millis(250) },
             Command::Fence { nonce: 1 << 90 | 3, version },
             Command::Sync { request: 1, prefixes: vec!["a".into(), Bytes::new()], have: Some(version) },
             Command::Sync { request: 2, prefixes: vec![], have: None },
@@ -440,12 +567,25 @@ mod tests {
             rows(What::Delta, Next::End { version, sums: vec![sums, Sums::default()] }),
             Command::Wait { request: 1, retry_after: Duration::from_millis(30) },
             Command::Gone { request: 1 },
-            Command::Write { number: 5, settled: 3, version, changes },
+            Command::Write { number: 5, settled: 3, version, durable: Durable::Standby, changes },
             written(Outcome::Done(version)),
             written(Outcome::Conflict { change: 2, current: Some(version) }),
             written(Outcome::Conflict { change: 0, current: None }),
         ];
         all.extend(Refusal::ALL.map(refused));
+        let report = Report {
+            version,
+            role: Role::Active,
+            is_paired: true,
+            peer: Some(Role::Standby),
+            paths: vec![true, false],
+            figures: vec![("keys".to_owned(), 3)],
+        };
+        all.extend([Command::Ask, Command::Told { report }, Command::Told { report: Report::default() }]);
+        all.extend([Order::HandOver, Order::Promote].map(|order| Command::Order { order }));
+        all.extend([true, false].map(|done| Command::Obeyed { done }));
+        let beat = Duration::from_millis(250);
+        all.extend(Standing::ALL.map(|standing| Command::Hail { version, standing, beat }));
         all
     }
 
@@ -488,7 +628,13 @@ mod tests {
             when: When::Unchanged(Version::default()),
         };
         let changes: Vec<_> = (0..MAX_CHANGES as u8).map(change).collect();
-        let command = Command::Write { number: 1, settled: 0, version: Version::default(), changes };
+        let command = Command::Write {
+            number: 1,
+            settled: 0,
+            version: Version::default(),
+            durable: Durable::Server,
+            changes,
+        };
         assert_eq!(Command::decode(frames(&command)).map(|(_, heard)| heard), Ok(command));
     }
 }

@@ -14,7 +14,7 @@ pub struct Update {
     pub version: Version,
     /// The number of the last change of the same batch: all of a batch happen at once.
     pub until: u64,
-    /// What has changed. Empty, and only then, if it is the epoch.
+    /// What has changed. Empty, and only then, if it is the epoch, or nothing.
     pub key: Bytes,
     /// How.
     pub change: Changed,
@@ -38,6 +38,8 @@ pub enum Changed {
     Expired,
     /// No key: somebody has become the one that decides.
     Epoch,
+    /// Nothing has: this write was done before, and may be said again.
+    Noted,
 }
 
 /// Names a write: whose, and which.
@@ -57,10 +59,20 @@ impl Update {
             Changed::Deleted => (1, Duration::ZERO),
             Changed::Expired => (2, Duration::ZERO),
             Changed::Epoch => (3, Duration::ZERO),
+            Changed::Noted => (4, Duration::ZERO),
         };
         let Writing { writer, number } = self.writer.unwrap_or(NOBODYS);
         let fields = self.version.write(fields).u64(self.until).u8(kind).duration(ttl);
         fields.u64(writer).u64(number)
+    }
+
+    /// The same, without a hold on the buffer in which it came.
+    pub(in crate::clone) fn at_home(mut self) -> Self {
+        self.key = at_home(self.key);
+        if let Changed::Set { value, .. } = &mut self.change {
+            *value = at_home(std::mem::take(value));
+        }
+        self
     }
 
     /// What it is set to.
@@ -86,9 +98,10 @@ impl Update {
             (1, None) => Changed::Deleted,
             (2, None) => Changed::Expired,
             (3, None) => Changed::Epoch,
+            (4, None) => Changed::Noted,
             _ => return Err(Malformed::Field("kind")),
         };
-        if until < version.seq || key.is_empty() != (change == Changed::Epoch) {
+        if until < version.seq || key.is_empty() != matches!(change, Changed::Epoch | Changed::Noted) {
             return Err(Malformed::Field("key"));
         }
         Ok(Self { version, until, key, change, writer: Some(writing).filter(|it| *it != NOBODYS) })
@@ -167,6 +180,7 @@ pub(super) mod tests {
             with(b"lamp", Changed::Deleted),
             with(b"\xff", Changed::Expired),
             with(b"", Changed::Epoch),
+            with(b"", Changed::Noted),
         ]
     }
 

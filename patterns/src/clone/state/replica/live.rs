@@ -6,10 +6,10 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::sync::apply;
-use super::{Health, News, Replica, ReplicaOutput};
+use super::{Health, News, Replica};
 use crate::clone::tree::{Sums, Tree};
 use crate::clone::version::Version;
-use crate::clone::wire::{Changed, Update};
+use crate::clone::wire::Update;
 
 /// The last state that the server has confirmed.
 #[derive(Debug, Default)]
@@ -30,12 +30,12 @@ impl Proof {
 
 impl Replica {
     /// A change has been published. Those of a batch happen together.
-    pub(super) fn follow(&mut self, update: Update) {
-        if update.version <= self.version {
+    pub(super) fn follow(&mut self, now: Instant, update: Update) {
+        if update.version <= self.stock.version {
             return;
         }
         if self.batch.last().is_some_and(|last| update.version.seq > last.until) {
-            self.happen();
+            self.happen(now);
         }
         if self.batch.last().is_some_and(|last| update.version <= last.version) {
             return;
@@ -43,41 +43,57 @@ impl Replica {
         let is_last = update.version.seq == update.until;
         self.batch.push(update);
         if is_last {
-            self.happen();
+            self.happen(now);
         }
     }
 
-    fn happen(&mut self) {
-        let mut updates = std::mem::take(&mut self.batch);
+    fn happen(&mut self, now: Instant) {
+        let updates = std::mem::take(&mut self.batch);
         let Some(last) = updates.last() else { return };
-        self.version = last.version;
         self.proof.since += updates.len() as u64;
-        for update in &updates {
-            apply(&mut self.tree, update.clone());
+        let last = last.version;
+        if self.is_standby {
+            self.follow_all(now, &updates);
+        } else {
+            updates.iter().for_each(|update| apply(&mut self.stock.tree, update.clone()));
         }
-        updates.retain(|update| update.change != Changed::Epoch);
-        if !updates.is_empty() {
-            self.output.push_back(ReplicaOutput::News(News::Changed(updates)));
+        self.stock.version = last;
+        self.tell(News::Changed(updates));
+    }
+
+    /// Keeps what a server needs to go on.
+    fn follow_all(&mut self, now: Instant, updates: &[Update]) {
+        self.stock.note(now, updates);
+        for update in updates {
+            if update.version.seq != self.stock.log.end() {
+                // Something was missed: a beat will show it.
+                self.stock.log.begin(Version { seq: update.version.seq - 1, ..update.version });
+            }
+            self.stock.change(update.clone().at_home());
         }
     }
 
     /// A beat says how it should be.
     pub(super) fn compare(&mut self, now: Instant, prefix: &Bytes, version: Version, sums: Option<Sums>) {
-        if version < self.version || !self.config.prefixes.contains(prefix) {
+        if version < self.stock.version || !self.config.prefixes.contains(prefix) {
             return;
         }
         if self.batch.last().is_some_and(|last| version.seq >= last.until) {
-            self.happen();
+            self.happen(now);
         }
         if !self.batch.is_empty() {
             return;
         }
-        if sums.is_some_and(|sums| self.tree.sums(prefix) != sums) {
+        if sums.is_some_and(|sums| self.stock.tree.sums(prefix) != sums) {
             self.counters.mismatches += 1;
             self.become_(Health::Stale);
             return self.fence(now);
         }
-        self.version = version;
+        if self.is_standby && version != self.stock.version {
+            // It knows what there is, but not how that came to be.
+            self.stock.log.begin(version);
+        }
+        self.stock.version = version;
         self.become_(Health::Live);
         if sums.is_none() {
             return;
@@ -87,7 +103,7 @@ impl Replica {
         }
         self.proof.right.1.insert(prefix.clone());
         if self.proof.right.1.len() == self.config.prefixes.len() {
-            self.proof = Proof::of(&self.tree, version);
+            self.proof = Proof::of(&self.stock.tree, version);
         }
     }
 }
@@ -96,8 +112,8 @@ impl Replica {
 mod tests {
     use super::*;
     use crate::Machine;
-    use crate::clone::state::{ReplicaConfig, ReplicaInput};
-    use crate::clone::wire::{Command, Next, Publication, What};
+    use crate::clone::state::{ReplicaConfig, ReplicaInput, ReplicaOutput};
+    use crate::clone::wire::{Command, Next, Publication, Standing, What};
     use crate::wire::Header;
 
     const HEADER: Header = Header { command: 0, session: 1, number: 0 };
@@ -130,7 +146,7 @@ mod tests {
         let now = Instant::now();
         let mut replica = Replica::new(ReplicaConfig::default(), 1, now);
         let beat = std::time::Duration::from_millis(250);
-        replica.handle(now, heard(Command::Hail { version: version(1), is_active: true, beat }));
+        replica.handle(now, heard(Command::Hail { version: version(1), standing: Standing::Active, beat }));
         let Command::Fence { nonce, .. } = said(&mut replica) else { panic!("a fence comes first") };
         replica.handle(now, published(Publication::Passed { nonce, version: version(1) }));
         let Command::Sync { request, .. } = said(&mut replica) else { panic!("then it wants to be told") };

@@ -21,13 +21,15 @@ use fastrand::Rng;
 use live::Proof;
 use sync::{Phase, Waiting};
 
+use super::record::Held;
 use super::server::tidy;
+use super::stock::Stock;
 use crate::Machine;
 use crate::backoff::Backoff;
 use crate::clone::tree::Tree;
 use crate::clone::version::Version;
 use crate::clone::wire::{
-    Change, Command, MAX_PREFIXES, Outcome, Publication, Update, beats, fence, updates,
+    Change, Command, Durable, MAX_PREFIXES, Outcome, Publication, Standing, Update, beats, fence, updates,
 };
 use crate::timers::Timers;
 use crate::wire::{Header, Malformed};
@@ -139,8 +141,9 @@ pub struct Replica {
     hailed: Option<Hailed>,
     phase: Phase,
     health: Health,
-    tree: Tree,
-    version: Version,
+    stock: Stock,
+    /// Whether it keeps all that a server needs to go on.
+    is_standby: bool,
     /// The highest epoch that it has heard of: what is of a lower one counts for nothing.
     epoch: u64,
     proof: Proof,
@@ -153,7 +156,7 @@ pub struct Replica {
     /// Times in a row that something went wrong.
     failures: u32,
     /// What it has written, without an answer.
-    writes: BTreeMap<u64, Vec<Change>>,
+    writes: BTreeMap<u64, (Durable, Vec<Change>)>,
     /// How many it has written.
     written: u64,
     /// Times in a row that writes were said again.
@@ -167,7 +170,7 @@ pub struct Replica {
 #[derive(Debug)]
 struct Hailed {
     session: u64,
-    is_active: bool,
+    standing: Standing,
     beat: Duration,
 }
 
@@ -186,6 +189,15 @@ enum Timer {
 impl Replica {
     /// A replica of nothing.
     pub fn new(config: ReplicaConfig, seed: u64, now: Instant) -> Self {
+        Self::with(config, seed, now, Stock::new(Held::default(), 0, 0, now))
+    }
+
+    /// That of a server that follows another one, and has this.
+    pub(super) fn standby(config: ReplicaConfig, seed: u64, now: Instant, stock: Stock) -> Self {
+        Self { is_standby: true, ..Self::with(config, seed, now, stock) }
+    }
+
+    fn with(config: ReplicaConfig, seed: u64, now: Instant, stock: Stock) -> Self {
         let mut prefixes = tidy(config.prefixes);
         prefixes.truncate(MAX_PREFIXES);
         let mut replica = Self {
@@ -195,10 +207,10 @@ impl Replica {
             hailed: None,
             phase: Phase::Away,
             health: Health::Joining,
-            tree: Tree::default(),
-            version: Version::default(),
-            epoch: 0,
-            proof: Proof::default(),
+            epoch: stock.version.epoch,
+            proof: Proof::of(&stock.tree, stock.version),
+            stock,
+            is_standby: false,
             batch: Vec::new(),
             buffer: Waiting::default(),
             nonce: None,
@@ -218,12 +230,22 @@ impl Replica {
 
     /// What it has.
     pub fn tree(&self) -> &Tree {
-        &self.tree
+        &self.stock.tree
     }
 
     /// Up to which change.
     pub fn version(&self) -> Version {
-        self.version
+        self.stock.version
+    }
+
+    /// All that it has.
+    pub(super) fn stock(&self) -> &Stock {
+        &self.stock
+    }
+
+    /// The same, at the end.
+    pub(super) fn into_stock(self) -> Stock {
+        self.stock
     }
 
     /// Whether it can be believed.
@@ -246,7 +268,12 @@ impl Replica {
             self.output.push_back(ReplicaOutput::Subscribe(updates(prefix)));
             self.output.push_back(ReplicaOutput::Subscribe(beats(prefix)));
         }
-        self.timers.set(Timer::Silence, now + UNHAILED);
+        self.timers.set(Timer::Silence, now + self.patience());
+    }
+
+    /// How long a server may take to say anything at all.
+    fn patience(&self) -> Duration {
+        if self.config.servers > 1 { UNHAILED / 2 } else { UNHAILED }
     }
 
     /// The server is silent: this is not what it was. Then another is tried, or new connections to the same.
@@ -254,7 +281,9 @@ impl Replica {
         let beat = self.hailed.as_ref().map_or(UNHAILED, |hailed| hailed.beat);
         if self.health == Health::Live {
             self.become_(Health::Stale);
-            return self.timers.set(Timer::Silence, now + beat * (GIVEN_UP - LATE));
+            if self.config.servers <= 1 {
+                return self.timers.set(Timer::Silence, now + beat * (GIVEN_UP - LATE));
+            }
         }
         self.failures = self.failures.saturating_add(1);
         self.move_on(now);
@@ -275,17 +304,26 @@ impl Replica {
 
     fn heard(&mut self, now: Instant, header: Header, command: Command) {
         match command {
-            Command::Hail { version, is_active, beat } => {
-                let known = self.hailed.as_ref().map(|hailed| hailed.session);
-                self.hailed = Some(Hailed { session: header.session, is_active, beat });
+            Command::Hail { version, standing, beat } => {
+                let before = self.hailed.replace(Hailed { session: header.session, standing, beat });
                 self.timers.set(Timer::Silence, now + UNHAILED.max(beat * GIVEN_UP));
-                if !is_active || version.epoch < self.epoch && self.config.servers > 1 {
-                    return self.rest(now);
+                match standing {
+                    Standing::Passive => self.turned_away(now),
+                    Standing::Vacant => self.ask_for_it(now, beat),
+                    Standing::Active if version.epoch < self.epoch && self.config.servers > 1 => {
+                        self.rest(now);
+                    }
+                    Standing::Active => {
+                        let is_new = before.is_none_or(|before| {
+                            before.session != header.session || before.standing != Standing::Active
+                        });
+                        if is_new || matches!(self.phase, Phase::Away | Phase::Resting | Phase::Asking { .. })
+                        {
+                            self.fence(now);
+                        }
+                        self.write_all(now);
+                    }
                 }
-                if known != Some(header.session) || matches!(self.phase, Phase::Away | Phase::Resting) {
-                    self.fence(now);
-                }
-                self.write_all(now);
             }
             Command::Rows { request, what, from, next, rows } => {
                 self.read(now, request, what, &from, next, &rows);
@@ -310,7 +348,7 @@ impl Replica {
         self.listen(now);
         match publication {
             Publication::Update(update) => match self.phase {
-                Phase::Live => self.follow(update),
+                Phase::Live => self.follow(now, update),
                 Phase::Syncing(_) => self.keep(now, update),
                 _ => {}
             },
@@ -325,7 +363,7 @@ impl Replica {
 
     /// The last change that it has heard of. A server that knows less is to learn that.
     fn latest(&self) -> Version {
-        self.version.max(Version { epoch: self.epoch, seq: 0 })
+        self.stock.version.max(Version { epoch: self.epoch, seq: 0 })
     }
 
     /// The server has just been heard.

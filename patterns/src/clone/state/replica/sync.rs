@@ -7,9 +7,9 @@ use bytes::Bytes;
 
 use super::live::Proof;
 use super::{Health, News, Replica, ReplicaOutput, Timer};
-use crate::clone::tree::{Entry, Sums, Tree};
+use crate::clone::tree::{Sums, Tree};
 use crate::clone::version::Version;
-use crate::clone::wire::{Changed, Command, Next, Rows, Update, What, at_home, fence};
+use crate::clone::wire::{Changed, Command, Next, Rows, Standing, Update, What, fence};
 
 /// How far it is.
 #[derive(Debug)]
@@ -18,6 +18,11 @@ pub(super) enum Phase {
     Away,
     /// It waits before it tries again.
     Resting,
+    /// Nobody decides: it waits for this server, which may be about to.
+    Asking {
+        /// How often it has asked for one.
+        asked: u32,
+    },
     /// It waits for the answer to its fence.
     Fencing {
         /// How often it has asked.
@@ -73,6 +78,31 @@ impl Replica {
         }
     }
 
+    /// Another server decides: where is it?
+    pub(super) fn turned_away(&mut self, now: Instant) {
+        self.failures = self.failures.saturating_add(1);
+        // Once around at once, then with pauses.
+        if self.config.servers > 1 && self.failures as usize <= self.config.servers {
+            return self.move_on(now);
+        }
+        self.rest(now);
+    }
+
+    /// Nobody decides that this server knows of: it is asked to.
+    pub(super) fn ask_for_it(&mut self, now: Instant, beat: Duration) {
+        if matches!(self.phase, Phase::Asking { .. }) {
+            return self.timers.set(Timer::Ask, now + beat);
+        }
+        self.unfence();
+        self.buffer = Waiting::default();
+        if self.health == Health::Live {
+            self.become_(Health::Stale);
+        }
+        self.timers.clear(Timer::Rest);
+        self.phase = Phase::Asking { asked: 0 };
+        self.ask_again(now);
+    }
+
     fn sync(&mut self, now: Instant, have: Option<Version>) {
         self.buffer = Waiting::default();
         self.batch.clear();
@@ -85,6 +115,7 @@ impl Replica {
     pub(super) fn ask_again(&mut self, now: Instant) {
         let latest = self.latest();
         let (command, asked) = match &mut self.phase {
+            Phase::Asking { asked } => (Command::Fence { nonce: 0, version: latest }, asked),
             Phase::Fencing { asked } => {
                 let Some(nonce) = self.nonce else { return };
                 (Command::Fence { nonce, version: latest }, asked)
@@ -101,7 +132,10 @@ impl Replica {
         *asked += 1;
         let asked = *asked;
         if asked > TRIES {
-            return self.rest(now);
+            return match self.phase {
+                Phase::Asking { .. } => self.move_on(now),
+                _ => self.rest(now),
+            };
         }
         self.timers.set(Timer::Ask, now + ANSWER * (1 << asked.min(6)));
         self.say(command);
@@ -123,7 +157,10 @@ impl Replica {
     pub(super) fn rested(&mut self, now: Instant) {
         match &self.hailed {
             // Twice with each server, then the next one's turn.
-            Some(hailed) if hailed.is_active && (self.failures % 2 == 1 || self.config.servers == 1) => {
+            Some(hailed)
+                if hailed.standing == Standing::Active
+                    && (self.failures % 2 == 1 || self.config.servers == 1) =>
+            {
                 self.fence(now);
             }
             _ => self.move_on(now),
@@ -180,13 +217,20 @@ impl Replica {
             self.counters.malformed += 1;
             return self.rest(now);
         };
+        let (noted, rows): (Vec<_>, Vec<_>) =
+            rows.into_iter().partition(|update| update.change == Changed::Noted);
+        if self.is_standby {
+            self.stock.note(now, &noted);
+        }
         let mut told = match syncing.told.take() {
             Some((told, _)) => told,
             None if what == What::Snapshot => Told::Snapshot(Tree::default()),
             None => Told::Delta(Vec::new()),
         };
         match &mut told {
-            Told::Snapshot(tree) => rows.into_iter().for_each(|update| apply(tree, update)),
+            Told::Snapshot(tree) => {
+                rows.into_iter().for_each(|update| apply(tree, update));
+            }
             Told::Delta(updates) => updates.extend(rows),
         }
         match next {
@@ -204,7 +248,7 @@ impl Replica {
         let (tree, news) = match told {
             Told::Snapshot(tree) => {
                 self.counters.snapshots += 1;
-                (tree, News::Resync { from: self.version, to: version })
+                (tree, News::Resync { from: self.stock.version, to: version })
             }
             Told::Delta(updates) => {
                 self.counters.deltas += 1;
@@ -221,8 +265,9 @@ impl Replica {
             self.proof = Proof::default();
             return self.rest(now);
         }
-        (self.tree, self.version, self.epoch) = (tree, version, version.epoch);
-        self.proof = Proof::of(&self.tree, version);
+        self.epoch = version.epoch;
+        self.take(now, tree, version, &news);
+        self.proof = Proof::of(&self.stock.tree, version);
         self.phase = Phase::Live;
         self.failures = 0;
         self.timers.clear(Timer::Ask);
@@ -230,7 +275,23 @@ impl Replica {
         self.tell(news);
         self.become_(Health::Live);
         for update in std::mem::take(&mut self.buffer).updates {
-            self.follow(update);
+            self.follow(now, update);
+        }
+    }
+
+    /// This is what there is now.
+    fn take(&mut self, now: Instant, tree: Tree, version: Version, news: &News) {
+        if !self.is_standby {
+            (self.stock.tree, self.stock.version) = (tree, version);
+            return;
+        }
+        if let News::Changed(updates) = news {
+            self.stock.note(now, updates);
+            updates.iter().for_each(|update| self.stock.change(update.clone().at_home()));
+        }
+        // All that there was in between is in the log, or it begins anew.
+        if self.stock.version != version || self.stock.tree.sums(b"") != tree.sums(b"") {
+            self.stock.replace(tree, version);
         }
     }
 
@@ -238,17 +299,22 @@ impl Replica {
     /// what it has heard already, if it has missed nothing.
     fn catch_up(&self, mut updates: Vec<Update>, to: Version) -> (Tree, News) {
         let mut tree = self.proof.tree.clone();
-        let new = updates.split_off(updates.partition_point(|update| update.version <= self.version));
+        let new = updates.split_off(updates.partition_point(|update| update.version <= self.stock.version));
         let heard = updates.len() as u64;
         updates.into_iter().for_each(|update| apply(&mut tree, update));
-        let is_same = heard == self.proof.since && tree.sums(b"") == self.tree.sums(b"");
+        let is_same = heard == self.proof.since && tree.sums(b"") == self.stock.tree.sums(b"");
         new.iter().cloned().for_each(|update| apply(&mut tree, update));
-        (tree, if is_same { News::Changed(new) } else { News::Resync { from: self.version, to } })
+        (tree, if is_same { News::Changed(new) } else { News::Resync { from: self.stock.version, to } })
     }
 
-    fn tell(&mut self, news: News) {
+    pub(super) fn tell(&mut self, news: News) {
         match news {
-            News::Changed(updates) if updates.is_empty() => {}
+            News::Changed(mut updates) => {
+                updates.retain(|update| update.change != Changed::Epoch);
+                if !updates.is_empty() {
+                    self.output.push_back(ReplicaOutput::News(News::Changed(updates)));
+                }
+            }
             news => self.output.push_back(ReplicaOutput::News(news)),
         }
     }
@@ -256,14 +322,7 @@ impl Replica {
 
 /// What a change makes of what there is.
 pub(super) fn apply(tree: &mut Tree, update: Update) {
-    let Update { version, key, change, .. } = update;
-    match change {
-        Changed::Set { value, ttl } => {
-            tree.insert(at_home(key), Entry { value: at_home(value), version, ttl });
-        }
-        Changed::Deleted | Changed::Expired => _ = tree.remove(&key),
-        Changed::Epoch => {}
-    }
+    tree.apply(update.key, update.change, update.version);
 }
 
 /// How long an answer may take at first; twice as long each time.

@@ -3,15 +3,15 @@
 use std::time::{Duration, Instant};
 
 use super::{Replica, ReplicaOutput, Timer};
-use crate::clone::wire::{Change, Command, Outcome, Refusal};
+use crate::clone::wire::{Change, Command, Durable, Outcome, Refusal, Standing};
 
 impl Replica {
     /// Somebody wants this changed. Says by which number its outcome will be known.
-    pub fn write(&mut self, now: Instant, changes: Vec<Change>) -> u64 {
+    pub fn write(&mut self, now: Instant, durable: Durable, changes: Vec<Change>) -> u64 {
         self.written += 1;
         let number = self.written;
-        self.writes.insert(number, changes);
-        if self.hailed.as_ref().is_some_and(|hailed| hailed.is_active) {
+        self.writes.insert(number, (durable, changes));
+        if self.is_hailed() {
             self.say_write(number);
         }
         self.timers.set_first(Timer::Writes, now + REPEAT);
@@ -30,10 +30,15 @@ impl Replica {
         self.timers.set(Timer::Writes, now + REPEAT);
     }
 
+    /// Whether it is connected to a server that decides.
+    fn is_hailed(&self) -> bool {
+        self.hailed.as_ref().is_some_and(|hailed| hailed.standing == Standing::Active)
+    }
+
     fn say_write(&mut self, number: u64) {
-        let Some(changes) = self.writes.get(&number).cloned() else { return };
+        let Some((durable, changes)) = self.writes.get(&number).cloned() else { return };
         let settled = self.writes.first_key_value().map_or(number, |(first, _)| *first) - 1;
-        self.say(Command::Write { number, settled, version: self.latest(), changes });
+        self.say(Command::Write { number, settled, version: self.latest(), durable, changes });
     }
 
     /// Nothing was answered for a while.
@@ -42,7 +47,7 @@ impl Replica {
             return;
         }
         self.repetitions = self.repetitions.saturating_add(1);
-        if self.hailed.as_ref().is_some_and(|hailed| hailed.is_active) {
+        if self.is_hailed() {
             self.write_all(now);
         }
         self.timers.set(Timer::Writes, now + REPEAT * (1 << self.repetitions.min(2)));
@@ -51,8 +56,8 @@ impl Replica {
     pub(super) fn answered(&mut self, now: Instant, number: u64, outcome: Outcome) {
         self.repetitions = 0;
         if outcome == Outcome::Refused(Refusal::NotActive) {
-            // Another will take it.
-            return self.rest(now);
+            // Another will take it. Where to go from here the hail says.
+            return;
         }
         if self.writes.remove(&number).is_some() {
             self.output.push_back(ReplicaOutput::Written(number, outcome));

@@ -9,10 +9,7 @@
 //!           else                            a copy of the tree ┘ a copy costs nothing and stops nobody
 //! ```
 
-mod log;
 mod pages;
-mod record;
-mod writers;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Debug;
@@ -20,19 +17,19 @@ use std::hash::Hash;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use log::Log;
 use pages::Telling;
 pub(in crate::clone) use pages::tidy;
-pub use record::{Held, Record};
 use rustc_hash::FxHashMap;
-use writers::Writers;
 
+use super::node::NodeStatus;
+use super::record::{Held, Record};
+use super::stock::Stock;
 use crate::Machine;
-use crate::clone::tree::{Entry, Tree};
+use crate::clone::tree::Tree;
 use crate::clone::version::Version;
 use crate::clone::wire::{
-    Change, Changed, Command, MAX_CHANGES, MAX_KEY, Next, Outcome, Publication, Refusal, To, Update, When,
-    Writing, at_home, beats_about,
+    Change, Changed, Command, Durable, MAX_CHANGES, MAX_KEY, Next, Outcome, Publication, Refusal, Standing,
+    To, Update, When, Writing, at_home, beats_about,
 };
 use crate::timers::Timers;
 use crate::wire::{Header, Malformed};
@@ -107,6 +104,10 @@ pub enum Output<P> {
     Publish(u64, Publication),
     /// Write this down.
     Record(Record),
+    /// Somebody has come here for the one who decides, and has heard of this. One of a pair only.
+    Asked(Version),
+    /// Somebody has heard of a later change than this server: it does not decide any more. One of a pair only.
+    Outrun(Version),
 }
 
 /// How things are.
@@ -130,6 +131,8 @@ pub struct Status {
     pub prefixes: usize,
     /// Clients that are being told everything.
     pub snapshots: usize,
+    /// If it is one of a pair: how that is.
+    pub node: Option<NodeStatus>,
     /// What was counted.
     pub counters: Counters,
 }
@@ -163,11 +166,12 @@ pub struct Counters {
 #[derive(Debug)]
 pub struct Server<P> {
     config: Config,
-    version: Version,
-    tree: Tree,
-    bytes: u64,
-    log: Log,
-    writers: Writers,
+    /// One of a pair does not take it on itself to decide.
+    is_paired: bool,
+    standing: Standing,
+    stock: Stock,
+    /// What the standby has for sure, if there is one that follows.
+    standby: Option<Version>,
     peers: FxHashMap<P, Peer>,
     /// What somebody wants beats about, and where the next round begins if there are too many.
     prefixes: BTreeSet<Bytes>,
@@ -178,6 +182,8 @@ pub struct Server<P> {
     synced: u64,
     /// Answers that stand on what is not safe yet: on so many records.
     answers: VecDeque<(u64, P, Command)>,
+    /// And those that stand on what the standby is to have.
+    standby_answers: VecDeque<(Version, u64, P, Command)>,
     counters: Counters,
     output: VecDeque<Output<P>>,
 }
@@ -198,14 +204,22 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
     /// A server with what was written down, in a later epoch than that was; in this one, if it is later. If there was a
     /// server with a higher one, it learns that from those who remember.
     pub fn new(config: Config, held: Held, epoch: u64, now: Instant) -> Self {
-        let Held { version, entries, writes } = held;
-        let mut server = Self {
-            log: Log::new(version, config.log, config.log_bytes),
+        let epoch = epoch.max(held.version.epoch + 1);
+        let stock = Stock::new(held, config.log, config.log_bytes, now);
+        let mut server = Self::idle(config, now);
+        server.is_paired = false;
+        server.begin(now, stock, epoch);
+        server
+    }
+
+    /// One that decides nothing until it is told to: [`begin`](Self::begin).
+    pub(super) fn idle(config: Config, now: Instant) -> Self {
+        Self {
+            stock: Stock::new(Held::default(), config.log, config.log_bytes, now),
             config,
-            version,
-            tree: Tree::default(),
-            bytes: 0,
-            writers: Writers::default(),
+            is_paired: true,
+            standing: Standing::Vacant,
+            standby: None,
             peers: FxHashMap::default(),
             prefixes: BTreeSet::new(),
             next_prefix: Bytes::new(),
@@ -214,99 +228,195 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
             recorded: 0,
             synced: 0,
             answers: VecDeque::new(),
+            standby_answers: VecDeque::new(),
             counters: Counters::default(),
             output: VecDeque::new(),
-        };
-        server.timers.set(Timer::Beat, now + server.config.beat);
-        for (key, entry) in entries {
-            server.bytes += (key.len() + entry.value.len()) as u64;
-            if let Some(ttl) = entry.ttl {
-                // From the beginning: it is to live so long at least.
-                server.timers.set(Timer::Expiry(key.clone()), now + ttl);
-            }
-            server.tree.insert(key, entry);
         }
-        for (write, version) in writes {
-            server.writers.settle(now, write, Outcome::Done(version));
+    }
+
+    /// It decides from now on, in this epoch, and goes on with this.
+    pub(super) fn begin(&mut self, now: Instant, stock: Stock, epoch: u64) {
+        self.stock = stock;
+        for (key, ttl) in &self.stock.mortal {
+            // From the beginning: it is to live so long at least.
+            self.timers.set(Timer::Expiry(key.clone()), now + *ttl);
         }
-        server.begin_epoch(epoch.max(version.epoch + 1));
-        server
+        self.timers.set(Timer::Beat, now + self.config.beat);
+        self.begin_epoch(epoch);
+        self.standing = Standing::Active;
+        self.hail_all();
+    }
+
+    /// It does not decide any more. Says what it had.
+    pub(super) fn end(&mut self, now: Instant, standing: Standing) -> Stock {
+        self.timers = Timers::default();
+        self.standby = None;
+        self.answers.clear();
+        self.standby_answers.clear();
+        self.peers.values_mut().for_each(|peer| peer.telling = None);
+        let nothing = Stock::new(Held::default(), self.config.log, self.config.log_bytes, now);
+        let stock = std::mem::replace(&mut self.stock, nothing);
+        self.standing = Standing::Active;
+        self.stand(standing, stock.version);
+        stock
+    }
+
+    /// Who else decides, if anybody.
+    pub(super) fn stand(&mut self, standing: Standing, version: Version) {
+        self.stock.version = version;
+        if std::mem::replace(&mut self.standing, standing) != standing {
+            self.hail_all();
+        }
+    }
+
+    /// The standby has everything up to here. None if there is none that follows.
+    pub(super) fn confirmed(&mut self, standby: Option<Version>) {
+        self.standby = standby;
+        self.answer();
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// How many records are safe. Without a store nothing is to be waited for.
+    pub(super) fn synced(&self) -> u64 {
+        self.synced
+    }
+
+    pub(super) fn count_malformed(&mut self) {
+        self.counters.malformed += 1;
+    }
+
+    /// How many records there were.
+    pub(super) fn recorded(&self) -> u64 {
+        self.recorded
     }
 
     /// All that there is, as it is now.
     pub fn tree(&self) -> &Tree {
-        &self.tree
+        &self.stock.tree
     }
 
     /// The last change.
     pub fn version(&self) -> Version {
-        self.version
+        self.stock.version
     }
 
     /// How things are.
     pub fn status(&self) -> Status {
         Status {
-            version: self.version,
-            keys: self.tree.len(),
-            bytes: self.bytes,
-            log: self.log.len(),
-            log_bytes: self.log.bytes(),
+            version: self.stock.version,
+            keys: self.stock.tree.len(),
+            bytes: self.stock.bytes,
+            log: self.stock.log.len(),
+            log_bytes: self.stock.log.bytes(),
             clients: self.peers.len(),
-            writers: self.writers.len(),
+            writers: self.stock.writers.len(),
             prefixes: self.prefixes.len(),
             snapshots: self.snapshots(),
+            node: None,
             counters: self.counters,
         }
     }
 
     fn heard(&mut self, now: Instant, peer: P, header: Header, command: Command) {
         match command {
+            _ if self.standing != Standing::Active => self.turn_away(&peer, command),
             Command::Fence { nonce, version } => {
-                self.hear_of(version);
-                let version = self.version;
-                self.publish(Publication::Passed { nonce, version });
+                if self.goes_on(version) {
+                    let version = self.stock.version;
+                    self.publish(Publication::Passed { nonce, version });
+                }
             }
             Command::Sync { request, prefixes, have } => self.tell(now, peer, request, prefixes, have),
             Command::Page { request, from } => self.turn_page(now, peer, request, from),
-            Command::Write { number, settled, version, changes } => {
-                self.hear_of(version);
-                let write = Writing { writer: header.session, number };
-                let known = self.writers.known(now, write, settled);
-                for forgotten in self.writers.forgotten() {
-                    self.record(Record::Forget(forgotten));
+            Command::Write { number, settled, version, durable, changes } => {
+                if self.goes_on(version) {
+                    let write = Writing { writer: header.session, number };
+                    let outcome = self.write_once(now, write, settled, durable, changes);
+                    self.reply(peer, durable, Command::Written { number, outcome }, outcome);
                 }
-                let outcome = match known {
-                    Some(outcome) => {
-                        self.counters.repeated += 1;
-                        outcome
-                    }
-                    None => {
-                        let outcome = self.write(now, Some(write), changes);
-                        self.writers.settle(now, write, outcome);
-                        outcome
-                    }
-                };
-                self.answers.push_back((self.recorded, peer, Command::Written { number, outcome }));
-                self.answer();
             }
             _ => self.counters.malformed += 1,
         }
     }
 
-    /// Somebody knows a later version than this server, which then has lost what it knew: what it numbers from now on comes
-    /// after all that was.
-    fn hear_of(&mut self, version: Version) {
-        if version > self.version && version.epoch < LAST_EPOCH {
-            self.begin_epoch(version.epoch + 1);
-            self.hail_all();
+    /// Another decides, or nobody.
+    fn turn_away(&mut self, peer: &P, command: Command) {
+        match command {
+            Command::Fence { version, .. } => {
+                self.output.push_back(Output::Asked(version));
+                self.hail(peer);
+            }
+            Command::Sync { request, .. } | Command::Page { request, .. } => {
+                self.say(peer, Command::Gone { request });
+            }
+            Command::Write { number, .. } => {
+                self.counters.refused += 1;
+                let outcome = Outcome::Refused(Refusal::NotActive);
+                self.say(peer, Command::Written { number, outcome });
+            }
+            _ => self.counters.malformed += 1,
         }
     }
 
+    /// Does it, unless that was done.
+    fn write_once(
+        &mut self,
+        now: Instant,
+        write: Writing,
+        settled: u64,
+        durable: Durable,
+        changes: Vec<Change>,
+    ) -> Outcome {
+        let known = self.stock.writers.known(now, write, settled);
+        for forgotten in self.stock.writers.forgotten() {
+            self.record(Record::Forget(forgotten));
+        }
+        if let Some(outcome) = known {
+            self.counters.repeated += 1;
+            return outcome;
+        }
+        if durable == Durable::Standby && self.standby.is_none() {
+            self.counters.refused += 1;
+            return Outcome::Refused(Refusal::NoStandby);
+        }
+        let outcome = self.write(now, Some(write), changes);
+        self.stock.writers.settle(now, write, outcome);
+        outcome
+    }
+
+    fn reply(&mut self, peer: P, durable: Durable, command: Command, outcome: Outcome) {
+        match (durable, outcome) {
+            (Durable::Standby, Outcome::Done(version)) => {
+                self.standby_answers.push_back((version, self.recorded, peer, command));
+            }
+            _ => self.answers.push_back((self.recorded, peer, command)),
+        }
+        self.answer();
+    }
+
+    /// Whether it still decides. If somebody knows a later version than this server, it has lost what it knew, and what it
+    /// numbers from now on comes after all that was; one of a pair has been outrun by the other.
+    fn goes_on(&mut self, version: Version) -> bool {
+        if version <= self.stock.version || version.epoch >= LAST_EPOCH {
+            return true;
+        }
+        if self.is_paired {
+            self.output.push_back(Output::Outrun(version));
+            return false;
+        }
+        self.begin_epoch(version.epoch + 1);
+        self.hail_all();
+        true
+    }
+
     fn begin_epoch(&mut self, epoch: u64) {
-        self.version = Version { epoch, seq: self.version.seq + 1 };
-        let (version, until) = (self.version, self.version.seq);
-        let update = Update { version, until, key: Bytes::new(), change: Changed::Epoch, writer: None };
-        self.log.push(update.clone());
+        let seq = self.stock.version.seq + 1;
+        let version = Version { epoch, seq };
+        let update = Update { version, until: seq, key: Bytes::new(), change: Changed::Epoch, writer: None };
+        self.stock.change(update.clone());
         self.record(Record::Batch(vec![update.clone()]));
         self.publish(Publication::Update(update));
     }
@@ -318,8 +428,8 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
     }
 
     fn hail(&mut self, peer: &P) {
-        let (version, beat) = (self.version, self.config.beat);
-        self.say(peer, Command::Hail { version, is_active: true, beat });
+        let (version, standing, beat) = (self.stock.version, self.standing, self.config.beat);
+        self.say(peer, Command::Hail { version, standing, beat });
     }
 
     /// Begins to tell it what there is.
@@ -330,7 +440,7 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
             let from = telling.first.clone();
             return self.turn_page(now, peer, request, from);
         }
-        let since = have.and_then(|have| self.log.after(have));
+        let since = have.and_then(|have| self.stock.log.after(have));
         let others = self.snapshots() - usize::from(self.is_told_everything(&peer));
         if since.is_none() && others >= self.config.snapshots {
             self.counters.waits += 1;
@@ -344,7 +454,8 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
             }
             None => {
                 self.counters.snapshots += 1;
-                Telling::snapshot(now, request, prefixes, self.tree.clone(), self.version)
+                let Stock { tree, version, writers, .. } = &self.stock;
+                Telling::snapshot(now, request, prefixes, tree.clone(), *version, || writers.done())
             }
         };
         if let Some(it) = self.peers.get_mut(&peer) {
@@ -359,7 +470,8 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
         let telling = it.telling.as_mut().filter(|telling| telling.request == request);
         let page = telling.and_then(|telling| {
             telling.asked = now;
-            telling.page(from, self.config.page, &self.tree, self.version, &self.log)
+            let Stock { tree, version, log, .. } = &self.stock;
+            telling.page(from, self.config.page, tree, *version, log)
         });
         match page {
             Some(page) => {
@@ -393,7 +505,7 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
             return Outcome::Refused(refusal);
         }
         for (number, change) in changes.iter().enumerate() {
-            let current = self.tree.get(&change.key).map(|entry| entry.version);
+            let current = self.stock.tree.get(&change.key).map(|entry| entry.version);
             let is_so = match change.when {
                 When::Always => true,
                 When::Absent => current.is_none(),
@@ -404,7 +516,7 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
                 return Outcome::Conflict { change: number as u16, current };
             }
         }
-        let until = self.version.seq + changes.len() as u64;
+        let until = self.stock.version.seq + changes.len() as u64;
         let keys: Vec<_> = changes.iter().map(|change| change.key.clone()).collect();
         let mut updates = Vec::new();
         for Change { key, to, .. } in changes {
@@ -417,14 +529,14 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
         self.record(Record::Batch(updates));
         self.end_batch(&keys);
         self.counters.written += 1;
-        Outcome::Done(self.version)
+        Outcome::Done(self.stock.version)
     }
 
     fn check(&self, changes: &[Change]) -> Result<(), Refusal> {
         if changes.is_empty() || changes.len() > MAX_CHANGES {
             return Err(Refusal::Changes);
         }
-        let (mut keys, mut bytes) = (self.tree.len(), self.bytes);
+        let (mut keys, mut bytes) = (self.stock.tree.len(), self.stock.bytes);
         let mut adds = false;
         for change in changes {
             if !(1..=MAX_KEY).contains(&change.key.len()) {
@@ -435,7 +547,7 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
                     return Err(Refusal::Value);
                 }
                 adds = true;
-                let before = self.tree.get(&change.key);
+                let before = self.stock.tree.get(&change.key);
                 keys += u64::from(before.is_none());
                 bytes += (change.key.len() + value.len()) as u64;
                 bytes -= before.map_or(0, |before| (change.key.len() + before.value.len()) as u64).min(bytes);
@@ -456,29 +568,19 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
         change: Changed,
         writer: Option<Writing>,
     ) -> Update {
-        self.version.seq += 1;
-        let version = self.version;
-        let octets = |entry: &Entry| (key.len() + entry.value.len()) as u64;
+        let Version { epoch, seq } = self.stock.version;
+        let version = Version { epoch, seq: seq + 1 };
         self.timers.clear(Timer::Expiry(key.clone()));
-        let before = match &change {
-            Changed::Set { value, ttl } => {
-                if let Some(ttl) = ttl {
-                    self.timers.set(Timer::Expiry(key.clone()), now + *ttl);
-                }
-                let entry = Entry { value: value.clone(), version, ttl: *ttl };
-                self.bytes += octets(&entry);
-                self.tree.insert(key.clone(), entry)
-            }
-            _ => self.tree.remove(&key),
-        };
-        self.bytes -= before.as_ref().map_or(0, octets);
+        if let Changed::Set { ttl: Some(ttl), .. } = &change {
+            self.timers.set(Timer::Expiry(key.clone()), now + *ttl);
+        }
         let update = Update { version, until, key, change, writer };
-        self.log.push(update.clone());
+        self.stock.change(update.clone());
         self.publish(Publication::Update(update.clone()));
         update
     }
 
-    fn record(&mut self, record: Record) {
+    pub(super) fn record(&mut self, record: Record) {
         if self.config.store {
             self.recorded += 1;
             self.output.push_back(Output::Record(record));
@@ -488,6 +590,13 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
     /// Gives those answers that stand on nothing that could be lost.
     fn answer(&mut self) {
         while let Some((_, peer, command)) = self.answers.pop_front_if(|(after, ..)| *after <= self.synced) {
+            self.say(&peer, command);
+        }
+        let (standby, synced) = (self.standby, self.synced);
+        let is_safe = |version: Version, after: u64| after <= synced && Some(version) <= standby;
+        while let Some((.., peer, command)) =
+            self.standby_answers.pop_front_if(|(version, after, ..)| is_safe(*version, *after))
+        {
             self.say(&peer, command);
         }
     }
@@ -517,7 +626,7 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
     }
 
     fn beat_about(&mut self, prefix: Bytes, with_sums: bool) {
-        let (version, sums) = (self.version, with_sums.then(|| self.tree.sums(&prefix)));
+        let (version, sums) = (self.stock.version, with_sums.then(|| self.stock.tree.sums(&prefix)));
         self.publish(Publication::Beat { prefix, version, sums });
     }
 
@@ -526,7 +635,7 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
         self.published += 1;
     }
 
-    fn say(&mut self, peer: &P, command: Command) {
+    pub(super) fn say(&mut self, peer: &P, command: Command) {
         if let Some(it) = self.peers.get_mut(peer) {
             self.output.push_back(Output::Send(peer.clone(), it.number, command));
             it.number += 1;
@@ -546,7 +655,10 @@ impl<P: Clone + Eq + Hash + Debug> Machine for Server<P> {
             }
             Input::Left(peer) => _ = self.peers.remove(&peer),
             Input::Heard(peer, Ok((header, command))) => self.heard(now, peer, header, command),
-            Input::Fired(Ok((_, Command::Write { changes, .. }))) => _ = self.write(now, None, changes),
+            Input::Fired(Ok((_, Command::Write { changes, .. }))) => match self.standing {
+                Standing::Active => _ = self.write(now, None, changes),
+                _ => self.counters.refused += 1,
+            },
             Input::Heard(_, Err(_)) | Input::Fired(_) => self.counters.malformed += 1,
             Input::Synced(records) => {
                 self.synced = self.synced.max(records);
@@ -567,7 +679,8 @@ impl<P: Clone + Eq + Hash + Debug> Machine for Server<P> {
                 Timer::Beat => self.beat(now),
                 Timer::Expiry(key) => {
                     self.counters.expired += 1;
-                    let update = self.change(now, self.version.seq + 1, key, Changed::Expired, None);
+                    let until = self.stock.version.seq + 1;
+                    let update = self.change(now, until, key, Changed::Expired, None);
                     self.record(Record::Batch(vec![update]));
                 }
             }

@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::log::Log;
+use crate::clone::state::log::Log;
 use crate::clone::tree::Tree;
 use crate::clone::version::Version;
-use crate::clone::wire::{Changed, Command, Next, Rows, Update, What};
+use crate::clone::wire::{Changed, Command, Next, Rows, Update, What, Writing};
 
 /// What one client is being told.
 #[derive(Debug)]
@@ -24,8 +24,8 @@ pub(super) struct Telling {
 
 #[derive(Debug)]
 enum Source {
-    /// As it was when the client asked.
-    Snapshot(Tree, Version),
+    /// As it was when the client asked, with the writes that may be said again, if it asked for everything.
+    Snapshot(Tree, Version, Vec<(Writing, Version)>),
     /// What has changed since, up to when the last page is asked for.
     Delta,
 }
@@ -37,9 +37,12 @@ impl Telling {
         prefixes: Vec<Bytes>,
         tree: Tree,
         version: Version,
+        done: impl FnOnce() -> Vec<(Writing, Version)>,
     ) -> Self {
-        let source = Source::Snapshot(tree, version);
-        Self { request, prefixes: tidy(prefixes), source, first: Bytes::new(), asked: now }
+        let prefixes = tidy(prefixes);
+        let done = if prefixes.iter().any(Bytes::is_empty) { done() } else { Vec::new() };
+        let source = Source::Snapshot(tree, version, done);
+        Self { request, prefixes, source, first: Bytes::new(), asked: now }
     }
 
     /// All changes from this one on.
@@ -61,7 +64,13 @@ impl Telling {
         log: &Log,
     ) -> Option<Command> {
         let (rows, next) = match &self.source {
-            Source::Snapshot(tree, version) => self.snapshot_page(&from, most, tree, *version),
+            Source::Snapshot(tree, version, done) => {
+                let (mut rows, next) = self.snapshot_page(&from, most, tree, *version);
+                if matches!(next, Next::End { .. }) {
+                    done.iter().map(|(write, version)| noted(*write, *version)).for_each(|it| rows.push(&it));
+                }
+                (rows, next)
+            }
             Source::Delta => self.delta_page(&from, most, now, version, log)?,
         };
         let what = if self.is_snapshot() { What::Snapshot } else { What::Delta };
@@ -108,6 +117,12 @@ impl Telling {
     fn end(&self, tree: &Tree, version: Version) -> Next {
         Next::End { version, sums: self.prefixes.iter().map(|prefix| tree.sums(prefix)).collect() }
     }
+}
+
+/// This write was done, and came to that.
+fn noted(write: Writing, version: Version) -> Update {
+    let (until, key, writer) = (version.seq, Bytes::new(), Some(write));
+    Update { version, until, key, change: Changed::Noted, writer }
 }
 
 /// Where a page of changes begins that begins with this one.

@@ -1,4 +1,5 @@
-//! Servers and replicas in the simulated world.
+//! The clone in simulated towns.
 
+mod pairs;
 mod seeds;
 mod town;

@@ -10,19 +10,18 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use fastrand::Rng;
 
-use super::town::{Chronicle, Glimpse, ReplicaProcess, Seen, ServerProcess, Window};
+use super::town::{Chronicle, Glimpse, Planned, ReplicaProcess, Seen, ServerProcess, Setup, Shown, Window};
 use crate::backoff::Backoff;
 use crate::clone::state::{Config, Health, News, ReplicaConfig};
-use crate::clone::tree::Tree;
 use crate::clone::version::Version;
-use crate::clone::wire::{Change, Outcome, To, Update, When, Writing};
+use crate::clone::wire::{Change, Durable, Outcome, To, Update, When, Writing};
 use crate::sim::{Host, Weather, World};
 
 /// Everything about one town.
 struct Town {
     world: World,
     server: Host,
-    tree: Window<Tree>,
+    tree: Window<Shown>,
     replicas: Vec<(Host, ReplicaConfig, Window<Glimpse>)>,
     chronicle: Chronicle,
     /// Each server that is started has a higher epoch than the last one.
@@ -57,11 +56,11 @@ impl Town {
         };
         let chronicle = Chronicle::default();
         let tree = Window::default();
-        let (seen, shown, shelf) = (Rc::clone(&chronicle), Rc::clone(&tree), Rc::default());
+        let (seen, shown) = (Rc::clone(&chronicle), Rc::clone(&tree));
+        let setup = Setup { number: 0, config, pair: None, records: Rc::default() };
         let server = world.add(move |boot| {
             let epoch = if is_clock_right { u64::from(boot.life) + 1 } else { 1 };
-            let (seen, shown, shelf) = (Rc::clone(&seen), Rc::clone(&shown), Rc::clone(&shelf));
-            Box::new(ServerProcess::start(boot, config.clone(), epoch, seen, shown, shelf))
+            Box::new(ServerProcess::start(boot, &setup, epoch, Rc::clone(&seen), Rc::clone(&shown)))
         });
         let mut replicas = Vec::new();
         for number in 0..rng.usize(1..=4) {
@@ -132,7 +131,7 @@ impl Town {
 
     /// J3: everybody has what the server has.
     fn check_replicas(&self) {
-        let tree = self.tree.borrow();
+        let tree = &self.tree.borrow().tree;
         for (number, (_, config, window)) in self.replicas.iter().enumerate() {
             let window = window.borrow();
             assert_eq!((window.health, window.open), (Health::Live, 0), "replica {number}");
@@ -148,7 +147,7 @@ impl Town {
         let mut latest: BTreeMap<(usize, u32), Version> = BTreeMap::new();
         for (_, seen) in self.chronicle.borrow().iter() {
             match seen {
-                Seen::Published(update) => {
+                Seen::Published { update, .. } => {
                     let before = published.insert(update.version, update.clone());
                     assert!(before.is_none() || !self.is_clock_right, "{} is there twice", update.version);
                 }
@@ -171,7 +170,7 @@ impl Town {
                         News::Health(_) => {}
                     }
                 }
-                Seen::Written { .. } | Seen::Begun(_) => {}
+                Seen::Written { .. } | Seen::Begun(_) | Seen::Role { .. } | Seen::Diverged { .. } => {}
             }
         }
     }
@@ -187,7 +186,7 @@ impl Town {
                     assert!(*version >= answered, "begun with {version}, and {answered} was answered");
                     there.retain(|_, done| *done <= *version);
                 }
-                Seen::Published(Update { version, until, writer: Some(write), .. }) => {
+                Seen::Published { update: Update { version, until, writer: Some(write), .. }, .. } => {
                     let done = Version { seq: *until, ..*version };
                     let before = there.insert(*write, done);
                     assert!(before.is_none_or(|before| before == done), "{write:?} was done again as {done}");
@@ -203,13 +202,13 @@ impl Town {
         let mut versions = BTreeSet::new();
         for (_, seen) in self.chronicle.borrow().iter() {
             match seen {
-                Seen::Published(update) => {
+                Seen::Published { update, .. } => {
                     versions.insert(update.version);
                     if let Some(writing) = update.writer {
                         done.entry((writing, update.version.epoch)).or_default().insert(update.until);
                     }
                 }
-                Seen::Written { outcome: Outcome::Done(version), number, replica } => {
+                Seen::Written { outcome: Outcome::Done(version), number, replica, .. } => {
                     let is_it = |((write, epoch), untils): (&(Writing, u64), &BTreeSet<u64>)| {
                         write.number == *number && *epoch == version.epoch && untils.contains(&version.seq)
                     };
@@ -227,17 +226,17 @@ impl Town {
 }
 
 /// What a replica's owner writes, and when.
-fn plan(rng: &mut Rng, start: Instant) -> Vec<(Instant, Vec<Change>)> {
+pub(super) fn plan(rng: &mut Rng, start: Instant) -> Vec<Planned> {
     let mut plan: Vec<_> = (0..rng.usize(0..20))
         .map(|_| {
             let changes = match rng.u8(..4) {
                 0 => (0..rng.usize(2..6)).map(|_| change(rng)).collect(),
                 _ => vec![change(rng)],
             };
-            (start + Duration::from_millis(rng.u64(1..4000)), changes)
+            (start + Duration::from_millis(rng.u64(1..4000)), Durable::Server, changes)
         })
         .collect();
-    plan.sort_by_key(|(at, _)| *at);
+    plan.sort_by_key(|(at, ..)| *at);
     plan
 }
 
@@ -269,15 +268,20 @@ fn live(seed: u64, tell: bool) {
     town.check_store();
 }
 
-#[test]
-fn every_replica_ends_with_what_the_server_has_and_is_told_of_everything_in_one_order() {
+/// Lives through ten thousand towns, or `SEEDS`, or one again: `SEED`.
+pub(super) fn every_seed(test: &str, live: fn(u64, bool)) {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect(name));
     let seeds = match number("SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("SEEDS").unwrap_or(10_000),
+        None => number("FROM").unwrap_or(0)..number("FROM").unwrap_or(0) + number("SEEDS").unwrap_or(10_000),
     };
     for seed in seeds {
         let lived = std::panic::catch_unwind(|| live(seed, number("SEED").is_some()));
-        assert!(lived.is_ok(), "seed {seed}: SEED={seed} cargo test -p zmtp-patterns every_replica");
+        assert!(lived.is_ok(), "seed {seed}: SEED={seed} cargo test -p zmtp-patterns {test}");
     }
+}
+
+#[test]
+fn every_replica_ends_with_what_the_server_has_and_is_told_of_everything_in_one_order() {
+    every_seed("every_replica", live);
 }

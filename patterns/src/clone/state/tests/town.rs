@@ -1,4 +1,4 @@
-//! A town to try the clone in: servers and replicas as processes of the simulated world, and a chronicle of what was
+//! A town to try the clone in: servers, alone or in pairs with a witness, and replicas as processes of the simulated world, and a chronicle of what was
 //! published and what replicas said. A replica has two connections to its server, as its DEALER and its SUB would be: the
 //! order of what comes on the one and on the other is left to chance.
 
@@ -11,12 +11,14 @@ use bytes::Bytes;
 
 use crate::Machine;
 use crate::clone::state::{
-    Config, Health, Held, Input, News, Output, Record, Replica, ReplicaConfig, ReplicaInput, ReplicaOutput,
-    Server,
+    Config, Health, Held, Input, News, Node, NodeInput, NodeOutput, Output, PairConfig, Record, Replica,
+    ReplicaConfig, ReplicaInput, ReplicaOutput, Witness, WitnessInput,
 };
 use crate::clone::tree::Tree;
 use crate::clone::version::Version;
-use crate::clone::wire::{Change, Changed, Command, Outcome, Publication, Update};
+use crate::clone::wire::{
+    Beat, Change, Changed, Command, Durable, Outcome, Publication, Role, Testimony, Update,
+};
 use crate::sim::{Act, Boot, Happening, Link};
 
 /// What was seen, by whom.
@@ -24,12 +26,16 @@ use crate::sim::{Act, Boot, Happening, Link};
 pub(super) enum Seen {
     /// A server has begun with everything up to here.
     Begun(Version),
+    /// A server, by its number, has become this, with everything up to there.
+    Role { server: usize, role: Role, version: Version },
+    /// A server has done this, and the one who decides has not got it.
+    Diverged { server: usize, updates: Vec<Update> },
     /// A server has published it.
-    Published(Update),
+    Published { server: usize, update: Update },
     /// A replica, by its number and how often it was started, has told its owner.
     News { replica: (usize, u32), news: News },
     /// A replica's write has an outcome.
-    Written { replica: (usize, u32), number: u64, outcome: Outcome },
+    Written { replica: (usize, u32), number: u64, durable: Durable, outcome: Outcome },
 }
 
 pub(super) type Chronicle = Rc<RefCell<Vec<(Instant, Seen)>>>;
@@ -39,11 +45,18 @@ pub(super) type Window<T> = Rc<RefCell<T>>;
 /// What is said on a connection before anything else, and now and then: what it is for.
 const CONTROL: &[u8] = b"control";
 const TOPICS: &[u8] = b"topics";
+/// And before each beat: by which path it comes.
+const PATH: &[u8] = b"path";
 
 /// The server's process, with what an XPUB does.
 pub(super) struct ServerProcess {
-    server: Server<Link>,
+    node: Node<Link>,
+    number: usize,
     session: u64,
+    /// If it is one of a pair: how, and what its replica has subscribed to.
+    pair: Option<PairConfig>,
+    follows: Option<BTreeSet<Bytes>>,
+    announce: Instant,
     /// Records that the disk had before.
     before: usize,
     records: Shelf,
@@ -51,7 +64,7 @@ pub(super) struct ServerProcess {
     topics: BTreeMap<Link, BTreeSet<Bytes>>,
     controls: BTreeSet<Link>,
     chronicle: Chronicle,
-    window: Window<Tree>,
+    window: Window<Shown>,
     now: Instant,
     acts: VecDeque<Act>,
 }
@@ -59,23 +72,52 @@ pub(super) struct ServerProcess {
 /// What is on the disk of a server, by number: the world keeps octets, and these are what they stand for.
 pub(super) type Shelf = Rc<RefCell<Vec<Record>>>;
 
+/// What can be seen of a server.
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    pub(super) tree: Tree,
+    pub(super) version: Version,
+    pub(super) role: Role,
+}
+
+/// How a server is started.
+#[derive(Clone)]
+pub(super) struct Setup {
+    pub(super) number: usize,
+    pub(super) config: Config,
+    /// If it is one of a pair. Its links: two to the other one, one for each path, one to the witness.
+    pub(super) pair: Option<PairConfig>,
+    pub(super) records: Shelf,
+}
+
+/// Its links to the other one: for what it asks, and for what is published.
+const PEER: [u32; 2] = [0, 1];
+
 impl ServerProcess {
     pub(super) fn start(
         boot: &Boot<'_>,
-        config: Config,
+        setup: &Setup,
         epoch: u64,
         chronicle: Chronicle,
-        window: Window<Tree>,
-        records: Shelf,
+        window: Window<Shown>,
     ) -> Self {
+        let Setup { number, config, pair, records } = setup.clone();
         records.borrow_mut().truncate(boot.records.len());
         let mut held = Held::default();
         records.borrow().iter().cloned().for_each(|record| held.apply(record));
         let held = held.in_order();
         chronicle.borrow_mut().push((boot.now, Seen::Begun(held.version)));
-        Self {
-            server: Server::new(config, held, epoch, boot.now),
+        let node = match pair.clone() {
+            Some(pair) => Node::paired(config, pair, held, boot.seed, epoch, boot.now),
+            None => Node::alone(config, held, epoch, boot.now),
+        };
+        let mut process = Self {
+            node,
+            number,
             session: boot.seed,
+            pair,
+            follows: None,
+            announce: boot.now,
             before: boot.records.len(),
             records,
             topics: BTreeMap::new(),
@@ -84,6 +126,18 @@ impl ServerProcess {
             window,
             now: boot.now,
             acts: VecDeque::new(),
+        };
+        process.turn();
+        process
+    }
+
+    /// Says what its connections to the other one are for, while it follows.
+    fn announce(&mut self) {
+        self.announce = self.now + Duration::from_millis(100);
+        if let Some(topics) = &self.follows {
+            self.acts.push_back(Act::Send(Link(PEER[0]), vec![CONTROL.into()]));
+            let topics = std::iter::once(TOPICS.into()).chain(topics.iter().cloned()).collect();
+            self.acts.push_back(Act::Send(Link(PEER[1]), topics));
         }
     }
 
@@ -93,40 +147,119 @@ impl ServerProcess {
         self.topics.insert(link, topics);
         let after = all(self);
         for topic in after.difference(&before) {
-            self.server.handle(self.now, Input::Subscribed(topic.clone()));
+            self.node.handle(self.now, NodeInput::Server(Input::Subscribed(topic.clone())));
         }
         for topic in before.difference(&after) {
-            self.server.handle(self.now, Input::Unsubscribed(topic.clone()));
+            self.node.handle(self.now, NodeInput::Server(Input::Unsubscribed(topic.clone())));
         }
     }
 
     fn turn(&mut self) {
-        while let Some(output) = self.server.poll_output() {
+        while let Some(output) = self.node.poll_output() {
             match output {
-                Output::Send(link, number, command) => {
-                    let (head, payloads) = command.encode(self.session, number);
-                    let frames = std::iter::once(Bytes::from(head)).chain(payloads).collect();
-                    self.acts.push_back(Act::Send(link, frames));
+                NodeOutput::Server(output) => self.serve(output),
+                NodeOutput::Replica(output) => self.follow(output),
+                NodeOutput::Unfollow => {
+                    self.follows = None;
+                    self.acts.extend(PEER.map(|link| Act::HangUp(Link(link))));
                 }
-                Output::Record(record) => {
-                    self.records.borrow_mut().push(record);
-                    self.acts.push_back(Act::Store(Bytes::new()));
-                }
-                Output::Publish(number, publication) => {
-                    let (topic, head, value) = publication.encode(self.session, number);
-                    let frames: Vec<_> = [topic.clone(), head.into()].into_iter().chain(value).collect();
-                    for (link, topics) in &self.topics {
-                        if topics.iter().any(|wanted| topic.starts_with(wanted)) {
-                            self.acts.push_back(Act::Send(*link, frames.clone()));
-                        }
-                    }
-                    if let Publication::Update(update) = publication {
-                        self.chronicle.borrow_mut().push((self.now, Seen::Published(update)));
+                NodeOutput::Beat(number, beat) => {
+                    let paths = self.pair.as_ref().map_or(0, |pair| pair.paths as u32);
+                    for path in 0..paths {
+                        let frames = vec![PATH.into(), vec![path as u8].into(), self.frame(number, &beat)];
+                        self.acts.push_back(Act::Send(Link(2 + path), frames));
                     }
                 }
+                NodeOutput::Claim(number, version) => {
+                    let Some(pair) = &self.pair else { continue };
+                    let claim = Testimony::Claim { pair: "pair".into(), lease: pair.lease, version };
+                    let frame = claim.encode(self.session, number).into();
+                    self.acts.push_back(Act::Send(Link(2 + pair.paths as u32), vec![frame]));
+                }
+                NodeOutput::Role(role, version) => {
+                    self.see(Seen::Role { server: self.number, role, version });
+                }
+                NodeOutput::Diverged(updates) => self.see(Seen::Diverged { server: self.number, updates }),
             }
         }
-        *self.window.borrow_mut() = self.server.tree().clone();
+        let (tree, version, role) = (self.node.tree().clone(), self.node.version(), self.node.role());
+        *self.window.borrow_mut() = Shown { tree, version, role };
+    }
+
+    fn frame(&self, number: u64, beat: &Beat) -> Bytes {
+        beat.encode(self.session, number).into()
+    }
+
+    fn serve(&mut self, output: Output<Link>) {
+        match output {
+            Output::Send(link, number, command) => {
+                let (head, payloads) = command.encode(self.session, number);
+                let frames = std::iter::once(Bytes::from(head)).chain(payloads).collect();
+                self.acts.push_back(Act::Send(link, frames));
+            }
+            Output::Record(record) => {
+                self.records.borrow_mut().push(record);
+                self.acts.push_back(Act::Store(Bytes::new()));
+            }
+            Output::Publish(number, publication) => {
+                let (topic, head, value) = publication.encode(self.session, number);
+                let frames: Vec<_> = [topic.clone(), head.into()].into_iter().chain(value).collect();
+                for (link, topics) in &self.topics {
+                    if topics.iter().any(|wanted| topic.starts_with(wanted)) {
+                        self.acts.push_back(Act::Send(*link, frames.clone()));
+                    }
+                }
+                if let Publication::Update(update) = publication {
+                    self.see(Seen::Published { server: self.number, update });
+                }
+            }
+            Output::Asked(_) | Output::Outrun(_) => panic!("the node has heard that"),
+        }
+    }
+
+    fn follow(&mut self, output: ReplicaOutput) {
+        let topics = self.follows.get_or_insert_default();
+        match output {
+            ReplicaOutput::Dial(_) => {
+                topics.clear();
+                self.acts.extend(PEER.map(|link| Act::HangUp(Link(link))));
+            }
+            ReplicaOutput::Subscribe(topic) => {
+                topics.insert(topic);
+                self.announce();
+            }
+            ReplicaOutput::Unsubscribe(topic) => {
+                topics.remove(&topic);
+                self.announce();
+            }
+            ReplicaOutput::Send(number, command) => {
+                // C10: a standby says what any client says.
+                assert!(matches!(
+                    command,
+                    Command::Fence { .. } | Command::Sync { .. } | Command::Page { .. }
+                ));
+                let (head, payloads) = command.encode(self.session, number);
+                let frames = std::iter::once(Bytes::from(head)).chain(payloads).collect();
+                self.acts.push_back(Act::Send(Link(PEER[0]), frames));
+            }
+            ReplicaOutput::Written(..) | ReplicaOutput::News(_) => {}
+        }
+    }
+
+    fn see(&self, seen: Seen) {
+        self.chronicle.borrow_mut().push((self.now, seen));
+    }
+
+    /// What has come on a link that it has dialled.
+    fn heard(&mut self, link: Link, frames: Vec<Bytes>) {
+        let paths = self.pair.as_ref().map_or(0, |pair| pair.paths as u32);
+        let input = match link.0 {
+            0 => NodeInput::Replica(ReplicaInput::Heard(Command::decode(frames))),
+            1 => NodeInput::Replica(ReplicaInput::Published(Publication::decode(frames))),
+            it if it == 2 + paths => NodeInput::Witness(Testimony::decode(frames)),
+            _ => return,
+        };
+        self.node.handle(self.now, input);
     }
 }
 
@@ -136,28 +269,37 @@ impl Machine for ServerProcess {
 
     fn handle(&mut self, now: Instant, happening: Happening) {
         self.now = now;
+        let server = NodeInput::Server;
+        let dialled = self.pair.as_ref().map_or(0, |pair| 3 + pair.paths as u32);
         match happening {
             Happening::Joined(link) => self.acts.push_back(Act::Send(link, vec![CONTROL.into()])),
+            Happening::Heard(link, frames) if link.0 < dialled && frames[0] == CONTROL => self.announce(),
+            Happening::Heard(link, frames) if link.0 < dialled => self.heard(link, frames),
             Happening::Heard(link, frames) if frames[0] == CONTROL => {
                 if self.controls.insert(link) {
-                    self.server.handle(now, Input::Joined(link));
+                    self.node.handle(now, server(Input::Joined(link)));
                 }
             }
             Happening::Heard(link, frames) if frames[0] == TOPICS => {
                 self.subscribe(link, frames[1..].iter().cloned().collect());
             }
+            Happening::Heard(_, frames) if frames[0] == PATH => {
+                let path = usize::from(frames[1][0]);
+                self.node.handle(now, NodeInput::Beat(path, Beat::decode(&frames[2..])));
+            }
             Happening::Heard(link, frames) => {
-                self.server.handle(now, Input::Heard(link, Command::decode(frames)));
+                self.node.handle(now, server(Input::Heard(link, Command::decode(frames))));
             }
             Happening::Left(link) if self.controls.remove(&link) => {
-                self.server.handle(now, Input::Left(link));
+                self.node.handle(now, server(Input::Left(link)));
             }
             Happening::Left(link) => {
                 self.subscribe(link, BTreeSet::new());
                 self.topics.remove(&link);
             }
             Happening::Synced(records) => {
-                self.server.handle(now, Input::Synced(records.saturating_sub(self.before) as u64));
+                let records = records.saturating_sub(self.before) as u64;
+                self.node.handle(now, server(Input::Synced(records)));
             }
         }
         self.turn();
@@ -165,7 +307,10 @@ impl Machine for ServerProcess {
 
     fn wake(&mut self, now: Instant) {
         self.now = now;
-        self.server.wake(now);
+        self.node.wake(now);
+        if self.announce <= now {
+            self.announce();
+        }
         self.turn();
     }
 
@@ -174,7 +319,46 @@ impl Machine for ServerProcess {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        self.server.next_deadline()
+        let announce = self.follows.is_some().then_some(self.announce);
+        [self.node.next_deadline(), announce].into_iter().flatten().min()
+    }
+}
+
+/// The witness's process.
+pub(super) struct WitnessProcess {
+    witness: Witness<Link>,
+    session: u64,
+    acts: VecDeque<Act>,
+}
+
+impl WitnessProcess {
+    pub(super) fn start(boot: &Boot<'_>) -> Self {
+        Self { witness: Witness::new(boot.now), session: boot.seed, acts: VecDeque::new() }
+    }
+}
+
+impl Machine for WitnessProcess {
+    type Input = Happening;
+    type Output = Act;
+
+    fn handle(&mut self, now: Instant, happening: Happening) {
+        if let Happening::Heard(link, frames) = happening {
+            self.witness.handle(now, WitnessInput(link, Testimony::decode(frames)));
+        }
+        while let Some((link, number, testimony)) = self.witness.poll_output() {
+            let frame = testimony.encode(self.session, number).into();
+            self.acts.push_back(Act::Send(link, vec![frame]));
+        }
+    }
+
+    fn wake(&mut self, _now: Instant) {}
+
+    fn poll_output(&mut self) -> Option<Act> {
+        self.acts.pop_front()
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        None
     }
 }
 
@@ -183,10 +367,13 @@ pub(super) struct ReplicaProcess {
     replica: Replica,
     me: (usize, u32),
     session: u64,
-    boot_links: [Link; 2],
+    /// Two to each server; those to this one are in use.
+    server: u32,
     topics: BTreeSet<Bytes>,
     /// When it writes what.
-    plan: VecDeque<(Instant, Vec<Change>)>,
+    plan: VecDeque<Planned>,
+    /// Its writes, by number.
+    written: BTreeMap<u64, Durable>,
     announce: Instant,
     /// What it knows from news alone.
     watched: BTreeMap<Bytes, (Version, Bytes)>,
@@ -195,6 +382,9 @@ pub(super) struct ReplicaProcess {
     now: Instant,
     acts: VecDeque<Act>,
 }
+
+/// When something is to be written, how safe it is to be then, and what it is.
+pub(super) type Planned = (Instant, Durable, Vec<Change>);
 
 /// What can be seen of a replica.
 #[derive(Debug, Default)]
@@ -209,7 +399,7 @@ impl ReplicaProcess {
         boot: &Boot<'_>,
         number: usize,
         config: ReplicaConfig,
-        plan: &[(Instant, Vec<Change>)],
+        plan: &[Planned],
         chronicle: Chronicle,
         window: Window<Glimpse>,
     ) -> Self {
@@ -217,9 +407,10 @@ impl ReplicaProcess {
             replica: Replica::new(config, boot.seed, boot.now),
             me: (number, boot.life),
             session: boot.seed,
-            boot_links: [boot.link(0), boot.link(1)],
+            server: 0,
             topics: BTreeSet::new(),
-            plan: plan.iter().filter(|(at, _)| *at > boot.now).cloned().collect(),
+            plan: plan.iter().filter(|(at, ..)| *at > boot.now).cloned().collect(),
+            written: BTreeMap::new(),
             announce: boot.now,
             watched: BTreeMap::new(),
             chronicle,
@@ -231,9 +422,13 @@ impl ReplicaProcess {
         process
     }
 
+    fn links(&self) -> [Link; 2] {
+        [Link(2 * self.server), Link(2 * self.server + 1)]
+    }
+
     /// Says what its connections are for.
     fn announce(&mut self) {
-        let [control, updates] = self.boot_links;
+        let [control, updates] = self.links();
         self.acts.push_back(Act::Send(control, vec![CONTROL.into()]));
         let topics = std::iter::once(TOPICS.into()).chain(self.topics.iter().cloned()).collect();
         self.acts.push_back(Act::Send(updates, topics));
@@ -244,8 +439,10 @@ impl ReplicaProcess {
         let mut has_news = false;
         while let Some(output) = self.replica.poll_output() {
             match output {
-                ReplicaOutput::Dial(_) => {
-                    self.acts.extend(self.boot_links.map(Act::HangUp));
+                ReplicaOutput::Dial(server) => {
+                    self.acts.extend(self.links().map(Act::HangUp));
+                    self.server = server as u32;
+                    self.acts.extend(self.links().map(Act::HangUp));
                     self.topics.clear();
                 }
                 ReplicaOutput::Subscribe(topic) => {
@@ -259,10 +456,11 @@ impl ReplicaProcess {
                 ReplicaOutput::Send(number, command) => {
                     let (head, payloads) = command.encode(self.session, number);
                     let frames = std::iter::once(Bytes::from(head)).chain(payloads).collect();
-                    self.acts.push_back(Act::Send(self.boot_links[0], frames));
+                    self.acts.push_back(Act::Send(self.links()[0], frames));
                 }
                 ReplicaOutput::Written(number, outcome) => {
-                    self.see(Seen::Written { replica: self.me, number, outcome });
+                    let durable = self.written.remove(&number).unwrap_or_default();
+                    self.see(Seen::Written { replica: self.me, number, durable, outcome });
                 }
                 ReplicaOutput::News(news) => {
                     has_news = true;
@@ -312,9 +510,13 @@ impl Machine for ReplicaProcess {
 
     fn handle(&mut self, now: Instant, happening: Happening) {
         self.now = now;
-        let [control, updates] = self.boot_links;
+        let [control, updates] = self.links();
         match happening {
-            Happening::Heard(_, frames) if frames[0] == CONTROL => self.announce(),
+            Happening::Heard(link, frames) if frames[0] == CONTROL => {
+                if [control, updates].contains(&link) {
+                    self.announce();
+                }
+            }
             Happening::Heard(link, frames) if link == control => {
                 self.replica.handle(now, ReplicaInput::Heard(Command::decode(frames)));
             }
@@ -328,8 +530,9 @@ impl Machine for ReplicaProcess {
 
     fn wake(&mut self, now: Instant) {
         self.now = now;
-        while let Some((_, changes)) = self.plan.pop_front_if(|(at, _)| *at <= now) {
-            self.replica.write(now, changes);
+        while let Some((_, durable, changes)) = self.plan.pop_front_if(|(at, ..)| *at <= now) {
+            let number = self.replica.write(now, durable, changes);
+            self.written.insert(number, durable);
         }
         self.replica.wake(now);
         if self.announce <= now {
@@ -343,7 +546,7 @@ impl Machine for ReplicaProcess {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        let planned = self.plan.front().map(|(at, _)| *at);
+        let planned = self.plan.front().map(|(at, ..)| *at);
         [planned, self.replica.next_deadline(), Some(self.announce)].into_iter().flatten().min()
     }
 }

@@ -6,8 +6,8 @@ use crate::clone::version::Version;
 use crate::clone::wire::Update;
 
 /// Changes one after the other, as many as there is room for.
-#[derive(Debug)]
-pub(super) struct Log {
+#[derive(Debug, Clone)]
+pub(in crate::clone) struct Log {
     /// What was before the first of them.
     base: Version,
     updates: VecDeque<Update>,
@@ -21,6 +21,12 @@ impl Log {
         Self { base, updates: VecDeque::new(), bytes: 0, most, most_bytes }
     }
 
+    /// What was before this version is not known.
+    pub(super) fn begin(&mut self, version: Version) {
+        self.updates.clear();
+        (self.base, self.bytes) = (version, 0);
+    }
+
     pub(super) fn push(&mut self, update: Update) {
         debug_assert_eq!(update.version.seq, self.end());
         self.bytes += cost(&update);
@@ -30,6 +36,11 @@ impl Log {
             self.bytes -= cost(&oldest);
             self.base = oldest.version;
         }
+    }
+
+    /// What was before the first of them.
+    pub(super) fn base(&self) -> Version {
+        self.base
     }
 
     /// The number of the change that came after this version, if that was one of this history and all since are here.
@@ -44,13 +55,18 @@ impl Log {
         Some(self.updates.iter().skip(usize::try_from(skipped).ok()?))
     }
 
+    /// All changes that come after this version, as far as they are here: it may be of another history.
+    pub(super) fn beyond(&self, version: Version) -> impl Iterator<Item = &Update> {
+        self.updates.iter().filter(move |update| update.version > version)
+    }
+
     fn at(&self, seq: u64) -> Option<&Update> {
         let index = seq.checked_sub(self.base.seq + 1)?;
         self.updates.get(usize::try_from(index).ok()?)
     }
 
     /// The number of the change that comes next.
-    fn end(&self) -> u64 {
+    pub(super) fn end(&self) -> u64 {
         self.base.seq + 1 + self.updates.len() as u64
     }
 

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
+use crate::clone::version::Version;
 use crate::clone::wire::{Outcome, Refusal, Writing};
 
 /// All clients that have written lately.
 #[derive(Debug, Default)]
-pub(super) struct Writers {
+pub(in crate::clone) struct Writers {
     writers: FxHashMap<u64, Writer>,
     /// By when they were heard last, about.
     idle: BTreeSet<(Instant, u64)>,
@@ -41,12 +42,28 @@ impl Writers {
 
     /// This became of it.
     pub(super) fn settle(&mut self, now: Instant, write: Writing, outcome: Outcome) {
+        // So that many clients that settle nothing do not have them all kept.
+        let most = (ALL_OUTCOMES / self.writers.len().max(1)).clamp(1, OUTCOMES);
         let writer = self.hear(now, write.writer);
         writer.last = writer.last.max(write.number);
         writer.outcomes.insert(write.number, outcome);
-        if writer.outcomes.len() > OUTCOMES {
+        while writer.outcomes.len() > most {
             writer.outcomes.pop_first();
         }
+    }
+
+    /// Writes that were done and may be said again, and what came of them: in the order of their numbers.
+    pub(super) fn done(&self) -> Vec<(Writing, Version)> {
+        let of = |(writer, it): (&u64, &Writer)| {
+            let writer = *writer;
+            it.outcomes.clone().into_iter().filter_map(move |(number, outcome)| match outcome {
+                Outcome::Done(version) => Some((Writing { writer, number }, version)),
+                _ => None,
+            })
+        };
+        let mut done: Vec<_> = self.writers.iter().flat_map(of).collect();
+        done.sort_unstable();
+        done
     }
 
     /// Who was forgotten since this was asked last.
@@ -84,6 +101,8 @@ impl Writers {
 
 /// The most answers of one client that are kept. It has no more than a thousand writes under way.
 const OUTCOMES: usize = 2048;
+/// About the most answers of all of them, when there are many: then each has fewer.
+const ALL_OUTCOMES: usize = 131_072;
 /// The most clients.
 const WRITERS: usize = 65_536;
 /// How long a client is remembered that writes nothing. It does not repeat for so long.
@@ -94,7 +113,6 @@ const COARSELY: Duration = Duration::from_secs(1);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clone::version::Version;
 
     fn write(number: u64) -> Writing {
         Writing { writer: 7, number }
@@ -134,5 +152,22 @@ mod tests {
             writers.settle(start + 3 * IDLE, write(number), done(number));
         }
         assert_eq!(writers.writers[&7].outcomes.len(), OUTCOMES);
+    }
+
+    #[test]
+    fn many_clients_that_settle_nothing_do_not_have_every_answer_kept() {
+        let (mut writers, now) = (Writers::default(), Instant::now());
+        for round in 0..20 {
+            for writer in 0..20_000 {
+                writers.settle(now, Writing { writer, number: round + 1 }, done(1));
+            }
+        }
+        let kept: usize = writers.writers.values().map(|it| it.outcomes.len()).sum();
+        assert_eq!(kept, writers.done().len());
+        assert!((20_000..=ALL_OUTCOMES).contains(&kept), "{kept}");
+        assert_eq!(
+            writers.known(now, Writing { writer: 5, number: 1 }, 0),
+            Some(Outcome::Refused(Refusal::Forgotten))
+        );
     }
 }
