@@ -1,0 +1,56 @@
+//! A server, clients of it, and what is said of them.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{sleep, timeout};
+use zmtp_patterns::clone::{Change, Client, ClientConfig, Config, Place, Server, Sockets, Sums, To, When};
+
+/// A server on free ports.
+pub(crate) async fn server(config: Config) -> (Server, Place) {
+    let sockets = Sockets {
+        control: Sockets::control().build(),
+        updates: Sockets::updates().build(),
+        changes: Sockets::changes().build(),
+        chp: None,
+    };
+    let place = Place {
+        control: sockets.control.bind(ANY).await.unwrap(),
+        updates: sockets.updates.bind(ANY).await.unwrap(),
+        changes: sockets.changes.bind(ANY).await.unwrap(),
+    };
+    (Server::start(sockets, config), place)
+}
+
+pub(crate) fn client(place: &Place, prefixes: &[&'static str]) -> Client {
+    Client::start(vec![place.clone()], ClientConfig::of(prefixes.iter().copied()))
+}
+
+pub(crate) fn set(key: impl Into<Bytes>, value: impl Into<Bytes>) -> Change {
+    Change { key: key.into(), to: To::Value { value: value.into(), ttl: None }, when: When::Always }
+}
+
+pub(crate) fn sums(client: &Client, prefix: &str) -> Sums {
+    client.state().tree.sums(prefix.as_bytes())
+}
+
+/// Whether it has exactly what the other has, soon.
+pub(crate) async fn agree(one: &Client, other: &Client) {
+    let version = one.state().version.max(other.state().version);
+    timeout(SOON, async { (one.wait_for(version).await, other.wait_for(version).await) }).await.unwrap();
+    assert_eq!(sums(one, ""), sums(other, ""));
+}
+
+/// Waits until that is so, and not for ever.
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let waiting = timeout(SOON, async {
+        while !is_so().await {
+            sleep(Duration::from_millis(2)).await;
+        }
+    });
+    assert!(waiting.await.is_ok(), "not in time: {what}");
+}
+
+pub(crate) const ANY: &str = "tcp://127.0.0.1:*";
+/// Whatever takes longer will not happen.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
