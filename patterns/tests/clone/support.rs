@@ -51,6 +51,12 @@ pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     assert!(waiting.await.is_ok(), "not in time: {what}");
 }
 
+/// The p-th of a hundred parts of them are no longer.
+pub(crate) fn percentile(times: &mut [Duration], p: usize) -> Duration {
+    times.sort_unstable();
+    times[(times.len() * p).div_ceil(100) - 1]
+}
+
 pub(crate) const ANY: &str = "tcp://127.0.0.1:*";
 /// Whatever takes longer will not happen.
 pub(crate) const SOON: Duration = Duration::from_secs(20);

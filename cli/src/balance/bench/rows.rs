@@ -45,7 +45,7 @@ pub(crate) const ROWS: &[Row] = &[
             what: "from a worker's SIGKILL to its job at another, without resume grace, 99 of 100",
             unit: "ms",
         }],
-        measure: |_| Box::pin(async move { vec![redispatch().await] }),
+        measure: |about| Box::pin(async move { vec![redispatch(about).await] }),
     },
     Row {
         name: "one-shot",
@@ -115,12 +115,13 @@ async fn barrier() -> f64 {
     millis(broker.ready().await.duration_since(start))
 }
 
-async fn redispatch() -> f64 {
-    const KILLS: u64 = 100;
+/// A worker is killed for each hundredth of that time, a hundred at most.
+async fn redispatch(about: Duration) -> f64 {
+    let kills = (about.as_millis() as u64 / 10).clamp(1, 100);
     let mut broker = Broker::start(Config { resume_grace: Duration::ZERO, ..Config::default() }).await;
     let client = broker.client();
     let mut times = Vec::new();
-    for number in 0..KILLS {
+    for number in 0..kills {
         // It is the only worker until it has the job.
         let mut victim = victim(&broker.at);
         broker.forget();

@@ -37,17 +37,29 @@ pub(crate) const ROWS: &[Row] = &[
         measure: |about| Box::pin(flood(about)),
     },
     Row {
+        name: "curve",
+        figures: &[
+            Figure { name: "at-1000", what: CURVE, unit: "ms" },
+            Figure { name: "at-1000-99", what: "the same, 99 of 100", unit: "ms" },
+            Figure { name: "at-10000", what: "the same at 10,000 writes a second", unit: "ms" },
+            Figure { name: "at-10000-99", what: "the same, 99 of 100", unit: "ms" },
+            Figure { name: "at-50000", what: "the same at 50,000 writes a second", unit: "ms" },
+            Figure { name: "at-50000-99", what: "the same, 99 of 100", unit: "ms" },
+        ],
+        measure: |about| Box::pin(curve(about)),
+    },
+    Row {
         name: "join",
         figures: &[
             Figure {
                 name: "join",
-                what: "until a new client knows 1,000,000 keys of 100 octets, while 10 clients write",
+                what: "until a new client knows 1,000,000 keys of 100 octets, or the part of them that --each is of a second, while 10 clients write",
                 unit: "ms",
             },
             Figure { name: "write", what: "how long a write took before, 99 of 100", unit: "ms" },
             Figure { name: "write-joining", what: "how long a write took meanwhile, 99 of 100", unit: "ms" },
         ],
-        measure: |_| Box::pin(join()),
+        measure: |about| Box::pin(join(about)),
     },
 ];
 
@@ -117,14 +129,51 @@ async fn flood(about: Duration) -> Vec<f64> {
     vec![count as f64 / written.as_secs_f64(), (count * CLIENTS as u64) as f64 / told.as_secs_f64()]
 }
 
-async fn join() -> Vec<f64> {
-    const KEYS: u64 = 1_000_000;
+/// From when a write of 800 octets is due to its being in its writer's replica, at one rate after the other.
+async fn curve(about: Duration) -> Vec<f64> {
+    let mut figures = Vec::new();
+    for rate in [1_000, 10_000, 50_000] {
+        let mut times = at_rate(about, rate).await;
+        figures.extend([50, 99].map(|p| millis(percentile(&mut times, p))));
+    }
+    figures
+}
+
+async fn at_rate(about: Duration, rate: u32) -> Vec<Duration> {
+    const CLIENTS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    const TICK: Duration = Duration::from_millis(10);
+    let served = Served::start().await;
+    let mut clients = JoinSet::new();
+    for prefix in CLIENTS {
+        let client = served.client(prefix);
+        clients.spawn(async move {
+            client.ready().await;
+            let (mut writing, mut ticks) = (JoinSet::new(), interval(TICK));
+            for tick in 0..about.as_millis() / TICK.as_millis() {
+                let due = ticks.tick().await;
+                for number in 0..rate * TICK.as_millis() as u32 / 1000 / CLIENTS.len() as u32 {
+                    let client = client.clone();
+                    writing.spawn(async move {
+                        let version = write(&client, format!("{prefix}/{number}/{}", tick % 5), 800).await;
+                        client.wait_for(version).await;
+                        due.elapsed()
+                    });
+                }
+            }
+            writing.join_all().await
+        });
+    }
+    clients.join_all().await.concat()
+}
+
+async fn join(about: Duration) -> Vec<f64> {
     const TOGETHER: u64 = 100;
+    let keys = (about.as_millis() as u64 * 1000).clamp(TOGETHER, 1_000_000);
     let served = Served::start().await;
     let filler = served.client("\0nothing");
     filler.ready().await;
     let mut filling = JoinSet::new();
-    for batch in 0..KEYS / TOGETHER {
+    for batch in 0..keys / TOGETHER {
         let filler = filler.clone();
         filling.spawn(async move {
             // In no order.
@@ -134,7 +183,7 @@ async fn join() -> Vec<f64> {
         });
     }
     filling.join_all().await;
-    let (mut usual, _) = writes(&served, async { sleep(Duration::from_secs(1)).await }).await;
+    let (mut usual, ()) = writes(&served, sleep(about.min(Duration::from_secs(1)))).await;
     let (mut meanwhile, (joined, _)) = writes(&served, served.join()).await;
     let write = millis(percentile(&mut usual, 99));
     vec![millis(joined), write, millis(percentile(&mut meanwhile, 99))]
@@ -161,6 +210,8 @@ async fn writes<T>(served: &Served, meanwhile: impl Future<Output = T>) -> (Vec<
     is_over.store(true, Ordering::Relaxed);
     (writing.join_all().await.into_iter().flatten().collect(), done)
 }
+
+const CURVE: &str = "from when a write of 800 octets is due to its being in its writer's replica, 10 writers of 1,000 a second together";
 
 async fn write(client: &Client, key: String, octets: usize) -> Version {
     client.write(vec![set(key, octets)]).await.expect("a server")

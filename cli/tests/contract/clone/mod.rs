@@ -1,5 +1,6 @@
 //! `zmtp clone`: a server and its clients as processes of their own.
 
+mod bench;
 mod ends;
 mod keys;
 mod load;
