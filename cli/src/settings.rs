@@ -11,7 +11,7 @@ use clap::{Arg, ArgAction, Args, Command};
 use toml::{Table, Value};
 
 /// Where a verb's options may stand beside the command line.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Configured {
     /// Take options from this TOML file that are not given here: `queue = 1000` is --queue 1000, a list gives a repeatable
     /// one. Before the file the environment is asked: ZMTP_BALANCE_QUEUE, ZMTP_CLONE_BEAT

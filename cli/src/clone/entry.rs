@@ -27,11 +27,19 @@ pub(crate) async fn print_all(
     prefix: &[u8],
     line: impl Fn(&Bytes, &Entry) -> Message,
 ) -> Result<(), Exit> {
-    let mut entries = tree.iter(prefix).peekable();
-    while entries.peek().is_some() {
+    print_lines(output, tree.iter(prefix).map(|(key, entry)| line(key, entry))).await
+}
+
+/// Prints many lines.
+pub(crate) async fn print_lines(
+    output: &mut Output,
+    lines: impl Iterator<Item = Message>,
+) -> Result<(), Exit> {
+    let mut lines = lines.peekable();
+    while lines.peek().is_some() {
         output.room().await?;
-        for (key, entry) in entries.by_ref() {
-            if !output.put(line(key, entry)) {
+        for line in lines.by_ref() {
+            if !output.put(line) {
                 break;
             }
         }

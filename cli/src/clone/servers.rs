@@ -13,13 +13,20 @@ use crate::security::Secured;
 use crate::settings::Configured;
 use crate::units::{self, show};
 
-/// Where the servers are, and how long they may take.
+/// Where the servers are.
 #[derive(Debug, Args)]
 pub(crate) struct Servers {
     /// Where the server is, as its --at says, now or when it comes (repeatable: others to turn to)
-    #[arg(long, value_name = "EP", required = true, value_parser = server, help_heading = "Where")]
+    #[arg(long, value_name = "EP", required = true, value_parser = place, help_heading = "Where")]
     connect: Vec<Place>,
 
+    #[command(flatten)]
+    reach: Reach,
+}
+
+/// How servers are reached, and how long they may take.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Reach {
     /// Give up, with exit code 2, when no server answers for D
     #[arg(long, value_name = "D", default_value = "5s", value_parser = units::pause, help_heading = "End")]
     timeout: Duration,
@@ -31,10 +38,17 @@ pub(crate) struct Servers {
     _configured: Configured,
 }
 
+impl Reach {
+    /// The one there.
+    pub(crate) fn server(&self, place: &Place) -> Servers {
+        Servers { connect: vec![place.clone()], reach: self.clone() }
+    }
+}
+
 impl Servers {
     /// A client that follows what begins with this.
     pub(crate) fn follow(&self, prefix: &Bytes) -> Client {
-        let (config, security) = (ClientConfig::of([prefix.clone()]), self.secured.security());
+        let (config, security) = (ClientConfig::of([prefix.clone()]), self.reach.secured.security());
         let control = config.control.security(security.clone());
         let updates = config.updates.security(security);
         Client::start(self.connect.clone(), ClientConfig { control, updates, ..config })
@@ -54,7 +68,7 @@ impl Servers {
     /// Changes this.
     pub(crate) async fn write(&self, change: Change) -> Result<Version, Exit> {
         let client = self.writer();
-        match timeout(self.timeout, client.write(vec![change])).await {
+        match timeout(self.reach.timeout, client.write(vec![change])).await {
             Ok(Ok(version)) => Ok(version),
             Ok(Err(error)) => Err(refused(error)),
             Err(_) => Err(self.too_late("; it may be done or not")),
@@ -63,7 +77,7 @@ impl Servers {
 
     /// What `future` yields, if that is in time.
     pub(crate) async fn in_time<F: Future>(&self, future: F) -> Result<F::Output, Exit> {
-        timeout(self.timeout, future).await.map_err(|_| self.too_late(""))
+        timeout(self.reach.timeout, future).await.map_err(|_| self.too_late(""))
     }
 
     /// All of them.
@@ -77,12 +91,12 @@ impl Servers {
 
     /// How long an answer may take.
     pub(crate) fn timeout(&self) -> Duration {
-        self.timeout
+        self.reach.timeout
     }
 
     /// Nobody has answered; `and` says what that means.
     pub(crate) fn too_late(&self, and: &str) -> Exit {
-        let (places, limit) = (self.places(), show(self.timeout));
+        let (places, limit) = (self.places(), show(self.reach.timeout));
         let first = self.connect.first().map_or_else(String::new, |place| place.control.to_string());
         Exit::TimedOut(format!(
             "no answer from {places} within {limit}{and}; see that `zmtp clone serve` runs there; `zmtp doctor {first} \
@@ -112,7 +126,8 @@ pub(crate) fn refused(error: WriteError) -> Exit {
     }
 }
 
-fn server(text: &str) -> Result<Place, String> {
+/// What is typed for where a server is.
+pub(crate) fn place(text: &str) -> Result<Place, String> {
     let place: Place = text.parse().map_err(|error: EndpointError| error.to_string())?;
     match &place.control {
         Endpoint::Tcp { host, port, .. } if host == "*" || *port == 0 => {
@@ -131,10 +146,10 @@ mod tests {
 
     #[test]
     fn a_server_is_at_one_place() {
-        assert!(server("tcp://192.0.2.7:5556").is_ok() && server("ipc:///run/clone").is_ok());
+        assert!(place("tcp://192.0.2.7:5556").is_ok() && place("ipc:///run/clone").is_ok());
         for text in ["tcp://*:5556", "tcp://127.0.0.1:0", "tcp://127.0.0.1:*"] {
-            assert!(server(text).unwrap_err().contains("expected tcp://HOST:PORT"), "{text}");
+            assert!(place(text).unwrap_err().contains("expected tcp://HOST:PORT"), "{text}");
         }
-        assert!(server("tcp://127.0.0.1:65535").is_err() && server("nonsense").is_err());
+        assert!(place("tcp://127.0.0.1:65535").is_err() && place("nonsense").is_err());
     }
 }

@@ -45,7 +45,7 @@ pub use state::{
     Config, Counters, Health, News, NodeStatus, PairConfig, ReplicaConfig, ReplicaCounters, Status,
 };
 pub use store::Store;
-pub use tree::{Entry, Iter, Sums, Tree};
+pub use tree::{Difference, Entry, Iter, Sums, Tree};
 pub use version::{Version, VersionError};
 pub use watch::{Watch, Watched};
 pub use wire::{Change, Changed, Durable, Order, Refusal, Report, Role, To, Update, When};

@@ -38,5 +38,5 @@ Examples:
     zmtp clone dump --connect tcp://192.0.2.7:5556 > clone.jsonl
   From one server to another:
     zmtp clone dump --connect tcp://192.0.2.7:5556 | zmtp clone load --connect tcp://192.0.2.8:5556
-  Which differ:
-    diff <(zmtp clone dump --connect tcp://192.0.2.7:5556) <(zmtp clone dump --connect tcp://192.0.2.8:5556)";
+  What there is under a prefix, for a program:
+    zmtp clone dump lamp/ --connect tcp://192.0.2.7:5556 | jq -r .key";

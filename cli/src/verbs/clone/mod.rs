@@ -6,6 +6,7 @@ use crate::exit::Exit;
 
 mod bench;
 mod del;
+mod diff;
 mod dump;
 mod get;
 mod handover;
@@ -43,6 +44,7 @@ enum CloneVerb {
     Handover(handover::Handover),
     Promote(handover::Promote),
     Witness(witness::Witness),
+    Diff(diff::Diff),
     Bench(bench::Bench),
 }
 
@@ -61,6 +63,7 @@ impl Clones {
             CloneVerb::Handover(verb) => verb.run().await,
             CloneVerb::Promote(verb) => verb.run().await,
             CloneVerb::Witness(verb) => verb.run().await,
+            CloneVerb::Diff(verb) => verb.run().await,
             CloneVerb::Bench(verb) => return verb.run().await,
         };
         done.unwrap_or_else(|exit| exit)
@@ -77,5 +80,5 @@ Examples:
     zmtp clone get lamp/kitchen
     zmtp clone watch lamp/
 
-Exit codes: 0 done; 1 the key stands for nothing, or the condition did not hold; 2 timed out; 3 usage or bad input; 4
-refused by the server.";
+Exit codes: 0 done; 1 the key stands for nothing, the condition did not hold, or servers differ; 2 timed out; 3 usage
+or bad input; 4 refused by the server.";

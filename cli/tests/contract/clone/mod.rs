@@ -1,6 +1,7 @@
 //! `zmtp clone`: a server and its clients as processes of their own.
 
 mod bench;
+mod diff;
 mod ends;
 mod keys;
 mod load;

@@ -4,6 +4,10 @@
 //!
 //! It is a weight-balanced tree: the counts that it has anyway keep it flat.
 
+mod differences;
+
+pub use differences::Difference;
+
 use std::cmp::Ordering;
 use std::ops::{AddAssign, SubAssign};
 use std::sync::Arc;
@@ -135,9 +139,14 @@ impl Tree {
 
     /// Of all keys before this.
     fn before(&self, bound: &[u8]) -> Sums {
+        self.sums_while(|key| key < bound)
+    }
+
+    /// Of the first keys, as long as that is so of them.
+    fn sums_while(&self, is_so: impl Fn(&[u8]) -> bool) -> Sums {
         let (mut total, mut link) = (Sums::default(), &self.root);
         while let Some(node) = link {
-            link = if node.key[..] < *bound {
+            link = if is_so(&node.key) {
                 total += node.sums;
                 total -= sums(&node.right);
                 &node.right
