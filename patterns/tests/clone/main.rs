@@ -1,5 +1,7 @@
 //! The clone over real sockets.
 
+mod failures;
+mod hostile;
 mod mistakes;
 mod numbers;
 mod relay;

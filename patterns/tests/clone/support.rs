@@ -4,13 +4,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{sleep, timeout};
+use zmtp::{Builder, Xpub};
 use zmtp_patterns::clone::{Change, Client, ClientConfig, Config, Place, Server, Sockets, Sums, To, When};
 
 /// A server on free ports.
 pub(crate) async fn server(config: Config) -> (Server, Place) {
+    server_with(Sockets::updates(), config).await
+}
+
+/// The same, with these settings for the socket that tells everybody.
+pub(crate) async fn server_with(updates: Builder<Xpub>, config: Config) -> (Server, Place) {
     let sockets = Sockets {
         control: Sockets::control().build(),
-        updates: Sockets::updates().build(),
+        updates: updates.build(),
         changes: Sockets::changes().build(),
         chp: None,
     };
