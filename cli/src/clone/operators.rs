@@ -77,3 +77,6 @@ impl Told {
 fn figure(report: &Report, name: &str) -> Option<u64> {
     report.figures.iter().find(|(it, _)| it == name).map(|(_, figure)| *figure)
 }
+
+/// A server that is there says so by then.
+pub(crate) const SOON: Duration = Duration::from_secs(1);

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use clap::Args;
 use tokio::time::timeout;
 use zmtp::{Endpoint, EndpointError, Security};
-use zmtp_patterns::clone::{Change, Client, ClientConfig, Place, Refusal, State, Version, WriteError};
+use zmtp_patterns::clone::{
+    Change, Client, ClientConfig, Durable, Place, Refusal, State, Version, WriteError,
+};
 
 use crate::exit::Exit;
 use crate::security::Secured;
@@ -67,8 +69,13 @@ impl Servers {
 
     /// Changes this.
     pub(crate) async fn write(&self, change: Change) -> Result<Version, Exit> {
+        self.write_durably(Durable::Server, change).await
+    }
+
+    /// Changes this, so that it is as safe as that.
+    pub(crate) async fn write_durably(&self, durable: Durable, change: Change) -> Result<Version, Exit> {
         let client = self.writer();
-        match timeout(self.reach.timeout, client.write(vec![change])).await {
+        match timeout(self.reach.timeout, client.write_durably(durable, vec![change])).await {
             Ok(Ok(version)) => Ok(version),
             Ok(Err(error)) => Err(refused(error)),
             Err(_) => Err(self.too_late("; it may be done or not")),
@@ -86,7 +93,7 @@ impl Servers {
     }
 
     pub(crate) fn security(&self) -> Security {
-        self.secured.security()
+        self.reach.secured.security()
     }
 
     /// How long an answer may take.

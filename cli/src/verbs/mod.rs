@@ -24,6 +24,7 @@ mod xsub;
 
 /// What the command can do.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one of them")]
 pub(crate) enum Verb {
     Push(push::Push),
     Pull(pull::Pull),

@@ -148,6 +148,11 @@ impl Zmtp {
         text(self.err.recv_timeout(DEADLINE).expect("no line on standard error"))
     }
 
+    /// A line of its standard error, if it has said one by now.
+    pub(crate) fn try_err_line(&mut self) -> Option<String> {
+        self.err.try_recv().ok().map(text)
+    }
+
     /// The next line of its standard error that contains `part`; those before are skipped.
     pub(crate) fn err_line_with(&mut self, part: &str) -> String {
         loop {

@@ -6,10 +6,9 @@ use clap::Args;
 use tokio::time::{sleep, timeout};
 use zmtp_patterns::clone::Order;
 
-use crate::clone::operators::{self, reports};
+use crate::clone::operators::{self, SOON, reports};
 use crate::clone::servers::Servers;
 use crate::exit::{Exit, say};
-use crate::units::show;
 
 /// Let the other server of a pair decide
 ///
@@ -37,7 +36,7 @@ impl Handover {
     pub(crate) async fn run(&self) -> Result<Exit, Exit> {
         let (places, security, limit) = (self.servers.all(), self.servers.security(), self.servers.timeout());
         let begun = Instant::now();
-        let told = reports(places, &security, limit).await;
+        let told = reports(places, &security, limit.min(SOON)).await;
         let Some(active) = told.iter().find(|told| told.is_active()) else {
             return Err(self.servers.too_late(": none of them decides"));
         };
@@ -56,10 +55,11 @@ impl Handover {
             None => return Err(self.servers.too_late("")),
         }
         while begun.elapsed() < limit {
-            let told = reports(places, &security, limit).await;
+            let told = reports(places, &security, limit.min(SOON)).await;
             let other = told.iter().find(|told| told.is_active() && told.place != active.place);
             if let Some(other) = other {
-                say(format_args!("{} decides now, after {}", other.place.control, show(begun.elapsed())));
+                let millis = begun.elapsed().as_secs_f64() * 1e3;
+                say(format_args!("{} decides now, after {millis:.1} ms", other.place.control));
                 return Ok(Exit::Done);
             }
             sleep(PAUSE).await;

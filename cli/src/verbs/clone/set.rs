@@ -8,7 +8,7 @@ use bytes::Bytes;
 use clap::Args;
 use serde_json::json;
 use zmtp::Message;
-use zmtp_patterns::clone::{Change, To, Version, When};
+use zmtp_patterns::clone::{Change, Durable, To, Version, When};
 
 use crate::clone::servers::Servers;
 use crate::clone::{entry, keys};
@@ -41,6 +41,10 @@ pub(crate) struct Set {
     #[arg(long, value_name = "E.S", help_heading = "Change")]
     if_version: Option<Version>,
 
+    /// Be answered when the standby has it too, so that it is there whichever of the two servers dies
+    #[arg(long, help_heading = "Change")]
+    standby: bool,
+
     /// Print an object
     #[arg(long, help_heading = "Form")]
     json: bool,
@@ -62,7 +66,9 @@ impl Set {
             None => When::Always,
         };
         let to = To::Value { value, ttl: self.ttl };
-        let version = self.servers.write(Change { key: self.key.clone(), to, when }).await?;
+        let durable = if self.standby { Durable::Standby } else { Durable::Server };
+        let change = Change { key: self.key.clone(), to, when };
+        let version = self.servers.write_durably(durable, change).await?;
         print(&self.key, version, self.json).await
     }
 }

@@ -1,14 +1,12 @@
 //! `zmtp clone status`: how it is, as a client sees it.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use clap::Args;
 use serde_json::json;
 use zmtp::Message;
 use zmtp_patterns::clone::Health;
 
-use crate::clone::operators::{Told, reports};
+use crate::clone::operators::{SOON, Told, reports};
 use crate::clone::servers::Servers;
 use crate::clone::{entry, keys};
 use crate::exit::Exit;
@@ -77,9 +75,6 @@ fn line(told: &Told) -> Message {
     let server = Message::new("server").with(told.place.control.to_string());
     told.words().into_iter().fold(server, Message::with)
 }
-
-/// A server that is there says so by then.
-const SOON: Duration = Duration::from_secs(1);
 
 const EXAMPLES: &str = "\
 Examples:

@@ -7,6 +7,8 @@ mod keys;
 mod load;
 #[cfg(target_os = "linux")]
 mod many;
+#[cfg(target_os = "linux")]
+mod pair;
 mod store;
 mod watch;
 

@@ -512,11 +512,10 @@ impl Machine for ReplicaProcess {
         self.now = now;
         let [control, updates] = self.links();
         match happening {
-            Happening::Heard(link, frames) if frames[0] == CONTROL => {
-                if [control, updates].contains(&link) {
-                    self.announce();
-                }
+            Happening::Heard(link, frames) if frames[0] == CONTROL && [control, updates].contains(&link) => {
+                self.announce();
             }
+            Happening::Heard(_, frames) if frames[0] == CONTROL => {}
             Happening::Heard(link, frames) if link == control => {
                 self.replica.handle(now, ReplicaInput::Heard(Command::decode(frames)));
             }
