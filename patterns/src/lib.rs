@@ -7,7 +7,8 @@
 //! 1. [`balancer`]: work to those who said that they are free. A [`Pivot`](balancer::Pivot) makes a process
 //!    of each task, and a [`Journal`](balancer::Journal) outlives the broker.
 //!    [`classic`] is its plain face, PUSH and PULL, for workers that know no more than that.
-//! 2. [`clone`]: one state, many replicas. A [`Store`](clone::Store) outlives the server; a hot standby is to follow.
+//! 2. [`clone`]: one state, many replicas. A [`Store`](clone::Store) outlives the server, and so does a hot standby
+//!    ([`Paired`](clone::Paired)).
 //! 3. Peering brokers, durable task pipes with a scheduler, and a central log with calibrated clocks and timeline pictures
 //!    are to follow.
 //!

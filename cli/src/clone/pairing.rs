@@ -77,6 +77,11 @@ impl Pairing {
         if !self.primary && !self.backup {
             return Err(Exit::Usage("one of a pair is --primary, and the other one --backup".to_owned()));
         }
+        if matches!(&at.control, Endpoint::Tcp { port: 0, .. }) {
+            return Err(Exit::Usage(
+                "where one of a pair is the other one has to know: expected a port in --at".to_owned(),
+            ));
+        }
         let usage = |error: zmtp::EndpointError| Exit::Usage(error.to_string());
         let ways = match &self.path[..] {
             [] => vec![(at.beats().map_err(usage)?, peer.beats().map_err(usage)?)],

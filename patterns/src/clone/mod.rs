@@ -11,7 +11,8 @@
 //! | a client was away for a while | it is told what came since, if that is still kept; else everything | |
 //! | the server is silent | the replica says that it is stale, and can be read | waits |
 //! | the server dies, with a [`Store`] | is there when it is started again, but for what had no answer yet | done once, also over that |
-//! | the server dies, without | is lost; the next one is another, in a later epoch | those without an answer are done by the next one |
+//! | the server of a pair dies ([`Paired`]) | the standby has it, but for the last changes | done once, also over that; one that was answered as [`Durable::Standby`] is not lost |
+//! | the server dies, without any of these | is lost; the next one is another, in a later epoch | those without an answer are done by the next one |
 //!
 //! Order: all replicas see the same changes in the same order; changes of one write happen together, and what one client
 //! writes one after the other is done in that order. A watcher is told of every change under its prefix, or that it is to

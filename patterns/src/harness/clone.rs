@@ -7,13 +7,14 @@ use bytes::Bytes;
 
 use crate::Machine;
 use crate::clone::state::{
-    Config, Held, Input, Output, Replica, ReplicaConfig, ReplicaInput, ReplicaOutput, Server,
+    Config, Held, Input, Node, NodeInput, NodeOutput, Output, PairConfig, Replica, ReplicaConfig,
+    ReplicaInput, ReplicaOutput, Server,
 };
-use crate::clone::wire::{Change, Command, Durable, Publication, To, When};
+use crate::clone::wire::{Beat, Change, Command, Durable, Publication, Testimony, To, When};
 use crate::clone::{Sums, Version};
 use crate::harness::message;
 
-/// Whatever clients say to a server, and whatever a server says to a replica: what is read is written as it was, nothing
+/// Whatever clients say to a server, a server to a replica, and the other one or the witness to one of a pair: what is read is written as it was, nothing
 /// panics, versions only grow, the sums of a tree are those of its entries, and when everybody has gone nobody is told
 /// anything.
 ///
@@ -37,7 +38,8 @@ pub fn clone(data: &[u8]) {
                     13..40 => town.hear(peer, frames),
                     40..48 => town.subscribe(frames, what < 44),
                     48..56 => town.tell(frames),
-                    _ => town.publish(frames),
+                    56..60 => town.publish(frames),
+                    _ => town.pair(usize::from(peer), frames),
                 }
             }
         }
@@ -56,8 +58,12 @@ pub fn clone(data: &[u8]) {
 struct Town {
     server: Server<u8>,
     replica: Replica,
+    /// One of a pair, which hears of nobody else than the other one and the witness.
+    node: Node<u8>,
     now: Instant,
     seen: [Version; 2],
+    /// Records of the server, and of the one of a pair.
+    recorded: [u64; 2],
 }
 
 impl Town {
@@ -74,10 +80,19 @@ impl Town {
         };
         let replica = ReplicaConfig { buffer: 4000, ..ReplicaConfig::default() };
         Self {
+            node: Node::paired(
+                config.clone(),
+                PairConfig { has_witness: true, ..PairConfig::default() },
+                Held::default(),
+                1,
+                1,
+                now,
+            ),
             server: Server::new(config, Held::default(), 1, now),
             replica: Replica::new(replica, 1, now),
             now,
             seen: [Version::default(); 2],
+            recorded: [0; 2],
         }
     }
 
@@ -100,6 +115,22 @@ impl Town {
         self.replica.handle(self.now, ReplicaInput::Published(published));
     }
 
+    /// The other one of a pair, or the witness.
+    fn pair(&mut self, path: usize, frames: Vec<Bytes>) {
+        let beat = Beat::decode(&frames);
+        if let Ok((header, beat)) = &beat {
+            let again = Beat::decode([beat.encode(header.session, header.number)]);
+            assert_eq!(again.map(|(_, again)| again).as_ref(), Ok(beat));
+        }
+        let testimony = Testimony::decode(&frames);
+        if let Ok((header, testimony)) = &testimony {
+            let again = Testimony::decode([testimony.encode(header.session, header.number)]);
+            assert_eq!(again.map(|(_, again)| again).as_ref(), Ok(testimony));
+        }
+        self.node.handle(self.now, NodeInput::Beat(path, beat));
+        self.node.handle(self.now, NodeInput::Witness(testimony));
+    }
+
     fn subscribe(&mut self, frames: Vec<Bytes>, is_wanted: bool) {
         let topic = frames.into_iter().next().unwrap_or_default();
         let input = if is_wanted { Input::Subscribed(topic) } else { Input::Unsubscribed(topic) };
@@ -120,11 +151,12 @@ impl Town {
     fn wait(&mut self, how_long: Duration) {
         let until = self.now + how_long;
         loop {
-            let next = [self.server.next_deadline(), self.replica.next_deadline()];
+            let next = [self.server.next_deadline(), self.replica.next_deadline(), self.node.next_deadline()];
             let next = next.into_iter().flatten().min().filter(|next| *next <= until);
             self.now = next.unwrap_or(until).max(self.now);
             self.server.wake(self.now);
             self.replica.wake(self.now);
+            self.node.wake(self.now);
             self.settle();
             if next.is_none() {
                 return;
@@ -133,14 +165,17 @@ impl Town {
     }
 
     fn settle(&mut self) {
-        let mut recorded = 0;
         while let Some(output) = self.server.poll_output() {
-            recorded += u64::from(matches!(output, Output::Record(_)));
+            self.recorded[0] += u64::from(matches!(output, Output::Record(_)));
         }
-        self.server.handle(self.now, Input::Synced(recorded));
+        self.server.handle(self.now, Input::Synced(self.recorded[0]));
         while let Some(output) = self.replica.poll_output() {
             drop::<ReplicaOutput>(output);
         }
+        while let Some(output) = self.node.poll_output() {
+            self.recorded[1] += u64::from(matches!(output, NodeOutput::Server(Output::Record(_))));
+        }
+        self.node.handle(self.now, NodeInput::Server(Input::Synced(self.recorded[1])));
         let versions = [self.server.status().version, self.replica.version()];
         assert!(
             self.seen.iter().zip(&versions).all(|(before, now)| before <= now),

@@ -1,5 +1,6 @@
 //! What a clone does and how fast, on this machine: a server and its clients over loopback TCP, in threads of their own.
 
+mod pairs;
 mod rows;
 
 use std::thread::JoinHandle;

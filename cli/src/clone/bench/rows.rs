@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use zmtp_patterns::clone::{Client, Version};
 
+use super::pairs::changeover;
 use super::{Served, set};
 use crate::bench::{Figure, Row, millis, percentile};
 
@@ -60,6 +61,19 @@ pub(crate) const ROWS: &[Row] = &[
             Figure { name: "write-joining", what: "how long a write took meanwhile, 99 of 100", unit: "ms" },
         ],
         measure: |about| Box::pin(join(about)),
+    },
+    Row {
+        name: "changeover",
+        figures: &[
+            Figure {
+                name: "planned",
+                what: "from when a server of a pair is told to hand over until a write is answered that was made then",
+                unit: "ms",
+            },
+            Figure { name: "death", what: "the same when it dies: failover 2 s, beat 250 ms", unit: "ms" },
+            Figure { name: "death-tight", what: "the same, failover 200 ms, beat 50 ms", unit: "ms" },
+        ],
+        measure: |about| Box::pin(changeover(about)),
     },
 ];
 

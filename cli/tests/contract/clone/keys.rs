@@ -86,7 +86,10 @@ fn status_says_what_a_client_sees() {
     let (_server, at) = serve("");
     said(&at, &["set", "a/1", "x"]);
     let version = said(&at, &["set", "b", "x"]);
-    assert_eq!(said(&at, &["status"]), format!("health\tlive\nversion\t{version}keys\t2\n"));
+    assert_eq!(
+        said(&at, &["status"]),
+        format!("health\tlive\nversion\t{version}keys\t2\nserver\t{at}\tactive\tversion {version}")
+    );
     let object: Value = serde_json::from_str(&said(&at, &["status", "a/", "--json"])).unwrap();
     assert_eq!((&object["health"], &object["keys"]), (&"live".into(), &1.into()));
 }

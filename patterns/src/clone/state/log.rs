@@ -28,7 +28,9 @@ impl Log {
     }
 
     pub(super) fn push(&mut self, update: Update) {
-        debug_assert_eq!(update.version.seq, self.end());
+        if update.version.seq != self.end() {
+            self.begin(Version { seq: update.version.seq.saturating_sub(1), ..update.version });
+        }
         self.bytes += cost(&update);
         self.updates.push_back(update);
         while self.updates.len() > self.most || self.bytes > self.most_bytes {
@@ -46,12 +48,12 @@ impl Log {
     /// The number of the change that came after this version, if that was one of this history and all since are here.
     pub(super) fn after(&self, version: Version) -> Option<u64> {
         let is_known = version == self.base || self.at(version.seq).is_some_and(|it| it.version == version);
-        is_known.then(|| version.seq + 1)
+        is_known.then(|| version.seq.saturating_add(1))
     }
 
     /// All changes from this one on. None if it is not here any more.
     pub(super) fn from(&self, seq: u64) -> Option<impl Iterator<Item = &Update>> {
-        let skipped = seq.checked_sub(self.base.seq + 1)?;
+        let skipped = seq.checked_sub(self.base.seq.saturating_add(1))?;
         Some(self.updates.iter().skip(usize::try_from(skipped).ok()?))
     }
 
@@ -61,13 +63,13 @@ impl Log {
     }
 
     fn at(&self, seq: u64) -> Option<&Update> {
-        let index = seq.checked_sub(self.base.seq + 1)?;
+        let index = seq.checked_sub(self.base.seq.saturating_add(1))?;
         self.updates.get(usize::try_from(index).ok()?)
     }
 
     /// The number of the change that comes next.
     pub(super) fn end(&self) -> u64 {
-        self.base.seq + 1 + self.updates.len() as u64
+        self.base.seq.saturating_add(1 + self.updates.len() as u64)
     }
 
     pub(super) fn len(&self) -> usize {

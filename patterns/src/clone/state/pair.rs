@@ -15,6 +15,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::clone::state::server::LAST_EPOCH;
 use crate::clone::version::Version;
 use crate::clone::wire::{Beat, MAX_ENDS, Order, Role, Standing};
 
@@ -142,7 +143,6 @@ impl Pair {
         Self {
             session,
             born: now,
-
             role: Role::Starting,
             own: Own::default(),
             epoch,
@@ -274,7 +274,7 @@ impl Pair {
     /// The other one has said how it is.
     pub(super) fn heard(&mut self, now: Instant, path: usize, (session, number): (u64, u64), beat: Beat) {
         self.has_twin = beat.is_primary == self.config.is_primary;
-        if self.has_twin {
+        if self.has_twin || beat.epoch >= LAST_EPOCH || beat.version.epoch >= LAST_EPOCH {
             return;
         }
         if let Some(silence) = self.paths.get_mut(path) {
@@ -295,13 +295,19 @@ impl Pair {
         self.epoch = self.epoch.max(beat.epoch);
         if beat.role.decides() || beat.role == Role::Leaving {
             self.heard_of = self.heard_of.max(beat.version);
-            if !self.role.decides() {
-                // What it has, or will have, is that one's.
-                self.ends.clone_from(&beat.ends);
-            }
         }
         self.peer = Some(Peer { session, number, beat });
+        self.learn();
         self.decide(now);
+    }
+
+    /// Who follows has the history of the one who decides.
+    fn learn(&mut self) {
+        let is_its = |peer: &&Peer| peer.beat.role.decides() && peer.beat.epoch == self.own.version.epoch;
+        let follows = matches!(self.role, Role::Syncing | Role::Standby) && self.own.is_live;
+        if let Some(peer) = self.peer.as_ref().filter(is_its).filter(|_| follows) {
+            self.ends.clone_from(&peer.beat.ends);
+        }
     }
 
     /// The active one was heard by another way.
@@ -335,6 +341,7 @@ impl Pair {
         self.epoch = self.epoch.max(own.version.epoch);
         if matches!(self.role, Role::Syncing | Role::Standby) {
             self.was_live |= own.is_live;
+            self.learn();
             if own.safe > self.told {
                 // Somebody may wait for it.
                 self.confirm.get_or_insert(now + CONFIRM);
@@ -344,6 +351,9 @@ impl Pair {
     }
 
     pub(super) fn granted(&mut self, now: Instant, claim: u64, latest: Version) {
+        if latest.epoch >= LAST_EPOCH {
+            return;
+        }
         if let Some((_, said)) = self.claims.iter().find(|(number, _)| *number == claim) {
             self.lease = self.lease.max(Some(*said + self.config.lease));
             self.claims.retain(|(number, _)| *number > claim);

@@ -98,7 +98,7 @@ fn c14_a_cut_of_one_path_changes_nothing_and_is_told() {
 /// The witness hears the first one, and lets nobody else decide.
 #[test]
 fn c14_c17_a_cut_of_all_paths_changes_nothing_while_the_witness_hears_the_active_one() {
-    let mut witness = zmtp("clone witness --at tcp://127.0.9.100:5600");
+    let mut witness = zmtp("clone witness --at tcp://127.0.0.1:*");
     let at = witness.bound();
     let Cabled { mut pair, first, second } = Cabled::new(&format!("--witness {at} --pair cut"));
     first.cut();
@@ -130,11 +130,16 @@ fn c14_without_a_witness_both_decide_while_all_is_cut_and_what_was_in_vain_is_ke
     assert_eq!(one(&pair, 0, "get lamp").out.trim(), "a");
     first.mend();
     second.mend();
-    pair.become_(0, "standby");
-    assert_eq!(pair.active(), Some(1));
-    assert_eq!(pair.said("get lamp").trim(), "b");
-    let told = pair.server(0).err_line_with("are in");
+    pair.until("one goes on, and the other one follows", |pair| {
+        pair.active().is_some() && pair.roles().iter().any(|role| role.starts_with("standby"))
+    });
+    // The one that has begun later; on a busy machine the first may have begun once more.
+    let active = pair.active().expect("one decides");
+    let values = ["a", "b"];
+    assert_eq!(pair.said("get lamp").trim(), values[active]);
+    let told = pair.server(1 - active).err_line_with("are in");
     assert!(told.contains("1 changes that were done here"), "{told}");
     let kept = std::fs::read_to_string(&file).unwrap();
-    assert!(kept.contains("\"key\":\"lamp\"") && kept.contains("\"value\":\"a\""), "{kept}");
+    let lost = format!("\"value\":\"{}\"", values[1 - active]);
+    assert!(kept.contains("\"key\":\"lamp\"") && kept.contains(&lost), "{kept}");
 }

@@ -25,7 +25,9 @@ impl Pair {
     fn new(options: &str) -> Self {
         static PAIRS: AtomicU8 = AtomicU8::new(0);
         let number = PAIRS.fetch_add(1, Ordering::Relaxed);
-        let hosts = [1, 2].map(|it| format!("127.0.{}.{it}", 10 + number));
+        // Other processes may try the same at this moment.
+        let process = 1 + std::process::id() % 250;
+        let hosts = [1, 2].map(|it| format!("127.{process}.{number}.{it}"));
         let options = format!("--beat 100ms --failover 1s {options}");
         Self { hosts, options, servers: [None, None] }
     }

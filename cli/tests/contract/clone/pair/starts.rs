@@ -68,6 +68,8 @@ fn a_pair_needs_a_primary_and_a_backup_and_says_so() {
         (3, true),
         "{ended:?}"
     );
+    let ended = zmtp("clone serve --at tcp://127.0.0.1:0 --peer tcp://127.0.0.1:1 --backup").ended();
+    assert_eq!((ended.code, ended.err.contains("a port in --at")), (3, true), "{ended:?}");
     let ended = zmtp("clone serve --at tcp://127.0.0.1:0 --primary").ended();
     assert_eq!((ended.code, ended.err.contains("--peer")), (3, true), "{ended:?}");
 }

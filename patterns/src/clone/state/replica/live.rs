@@ -50,10 +50,14 @@ impl Replica {
     fn happen(&mut self, now: Instant) {
         let updates = std::mem::take(&mut self.batch);
         let Some(last) = updates.last() else { return };
+        if self.is_standby && !self.is_next(&updates) {
+            return self.has_missed(now);
+        }
         self.proof.since += updates.len() as u64;
         let last = last.version;
         if self.is_standby {
-            self.follow_all(now, &updates);
+            self.stock.note(now, &updates);
+            updates.iter().for_each(|update| self.stock.change(update.clone().at_home()));
         } else {
             updates.iter().for_each(|update| apply(&mut self.stock.tree, update.clone()));
         }
@@ -61,16 +65,17 @@ impl Replica {
         self.tell(News::Changed(updates));
     }
 
-    /// Keeps what a server needs to go on.
-    fn follow_all(&mut self, now: Instant, updates: &[Update]) {
-        self.stock.note(now, updates);
-        for update in updates {
-            if update.version.seq != self.stock.log.end() {
-                // Something was missed: a beat will show it.
-                self.stock.log.begin(Version { seq: update.version.seq - 1, ..update.version });
-            }
-            self.stock.change(update.clone().at_home());
-        }
+    /// Whether this is the next batch, all of it: a standby says of no change that it has it unless it has all before.
+    fn is_next(&self, updates: &[Update]) -> bool {
+        let numbers = (1..).map(|number| self.stock.version.seq.saturating_add(number));
+        let is_whole = updates.last().is_some_and(|last| last.version.seq == last.until);
+        is_whole && updates.iter().map(|update| update.version.seq).eq(numbers.take(updates.len()))
+    }
+
+    fn has_missed(&mut self, now: Instant) {
+        self.counters.mismatches += 1;
+        self.become_(Health::Stale);
+        self.fence(now);
     }
 
     /// A beat says how it should be.
@@ -84,14 +89,9 @@ impl Replica {
         if !self.batch.is_empty() {
             return;
         }
-        if sums.is_some_and(|sums| self.stock.tree.sums(prefix) != sums) {
-            self.counters.mismatches += 1;
-            self.become_(Health::Stale);
-            return self.fence(now);
-        }
-        if self.is_standby && version != self.stock.version {
-            // It knows what there is, but not how that came to be.
-            self.stock.log.begin(version);
+        let is_other = sums.is_some_and(|sums| self.stock.tree.sums(prefix) != sums);
+        if is_other || self.is_standby && version != self.stock.version {
+            return self.has_missed(now);
         }
         self.stock.version = version;
         self.become_(Health::Live);

@@ -413,7 +413,7 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
     }
 
     fn begin_epoch(&mut self, epoch: u64) {
-        let seq = self.stock.version.seq + 1;
+        let seq = self.stock.version.seq.saturating_add(1);
         let version = Version { epoch, seq };
         let update = Update { version, until: seq, key: Bytes::new(), change: Changed::Epoch, writer: None };
         self.stock.change(update.clone());
@@ -699,4 +699,4 @@ impl<P: Clone + Eq + Hash + Debug> Machine for Server<P> {
 /// So many prefixes are looked at in each round of beats; the others are looked at in the next.
 const AT_ONCE: usize = 1000;
 /// No honest server comes so far.
-const LAST_EPOCH: u64 = u64::MAX / 2;
+pub(super) const LAST_EPOCH: u64 = u64::MAX / 2;
