@@ -87,6 +87,12 @@ impl Stock {
         }
     }
 
+    /// And no others were.
+    pub(super) fn note_only(&mut self, now: Instant, updates: &[Update]) {
+        self.writers = Writers::default();
+        self.note(now, updates);
+    }
+
     /// What came after this version: as it was done, as far as that is kept; before that, what has become of it.
     pub(super) fn beyond(&self, version: Version) -> Vec<Update> {
         let base = self.log.base();

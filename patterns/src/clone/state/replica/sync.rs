@@ -219,9 +219,6 @@ impl Replica {
         };
         let (noted, rows): (Vec<_>, Vec<_>) =
             rows.into_iter().partition(|update| update.change == Changed::Noted);
-        if self.is_standby {
-            self.stock.note(now, &noted);
-        }
         let mut told = match syncing.told.take() {
             Some((told, _)) => told,
             None if what == What::Snapshot => Told::Snapshot(Tree::default()),
@@ -239,12 +236,13 @@ impl Replica {
                 self.ask_again(now);
             }
             Next::Page(_) => self.rest(now),
-            Next::End { version, sums } => self.told(now, told, version, &sums),
+            Next::End { version, sums } => self.told(now, told, version, &sums, &noted),
         }
     }
 
     /// It has been told all: is it what the server has?
-    fn told(&mut self, now: Instant, told: Told, version: Version, sums: &[Sums]) {
+    fn told(&mut self, now: Instant, told: Told, version: Version, sums: &[Sums], noted: &[Update]) {
+        let is_snapshot = matches!(told, Told::Snapshot(_));
         let (tree, news) = match told {
             Told::Snapshot(tree) => {
                 self.counters.snapshots += 1;
@@ -252,6 +250,9 @@ impl Replica {
             }
             Told::Delta(updates) => {
                 self.counters.deltas += 1;
+                if self.is_standby {
+                    self.stock.note(now, &updates);
+                }
                 self.catch_up(updates, version)
             }
         };
@@ -266,7 +267,11 @@ impl Replica {
             return self.rest(now);
         }
         self.epoch = version.epoch;
-        self.take(now, tree, version, &news);
+        self.take(tree, version, &news);
+        if self.is_standby && is_snapshot {
+            // What it has done itself may have been in vain, and then was not done.
+            self.stock.note_only(now, noted);
+        }
         self.proof = Proof::of(&self.stock.tree, version);
         self.phase = Phase::Live;
         self.failures = 0;
@@ -280,13 +285,12 @@ impl Replica {
     }
 
     /// This is what there is now.
-    fn take(&mut self, now: Instant, tree: Tree, version: Version, news: &News) {
+    fn take(&mut self, tree: Tree, version: Version, news: &News) {
         if !self.is_standby {
             (self.stock.tree, self.stock.version) = (tree, version);
             return;
         }
         if let News::Changed(updates) = news {
-            self.stock.note(now, updates);
             updates.iter().for_each(|update| self.stock.change(update.clone().at_home()));
         }
         // All that there was in between is in the log, or it begins anew.
