@@ -196,7 +196,7 @@ impl Pair {
         [self.confirm, deadline].into_iter().flatten().fold(self.next_tick, Instant::min)
     }
 
-    /// Ticks of silence on each path.
+    /// Which paths are alive.
     pub(super) fn paths(&self) -> impl Iterator<Item = bool> {
         self.paths.iter().map(|silence| *silence < self.ticks(self.config.failover))
     }

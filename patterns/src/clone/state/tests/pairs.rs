@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use super::seeds::{every_seed, plan};
+use super::seeds::{every_seed, plan, weather};
 use super::town::{
     Chronicle, Glimpse, ReplicaProcess, Seen, ServerProcess, Setup, Shelf, Shown, Window, WitnessProcess,
 };
@@ -39,12 +39,7 @@ const FAILOVER: Duration = Duration::from_millis(400);
 impl Town {
     fn found(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let stormy = rng.bool();
-        let weather = Weather {
-            loss: if stormy { 0.05 * rng.f64() } else { 0.0 },
-            doubled: if stormy { 0.05 * rng.f64() } else { 0.0 },
-            ..Weather::default()
-        };
+        let weather = weather(&mut rng);
         let mut world = World::new(rng.u64(..), weather);
         let start = world.now();
         let (has_store, has_witness) = (rng.bool(), rng.bool());

@@ -35,12 +35,7 @@ const BEAT: Duration = Duration::from_millis(50);
 impl Town {
     fn found(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let stormy = rng.bool();
-        let weather = Weather {
-            loss: if stormy { 0.05 * rng.f64() } else { 0.0 },
-            doubled: if stormy { 0.05 * rng.f64() } else { 0.0 },
-            ..Weather::default()
-        };
+        let weather = weather(&mut rng);
         let mut world = World::new(rng.u64(..), weather);
         let start = world.now();
         let (is_clock_right, has_store) = (rng.u8(..4) > 0, rng.bool());
@@ -222,6 +217,16 @@ impl Town {
                 assert_eq!(batches.len(), 1, "{writing:?} was done more than once in epoch {epoch}");
             }
         }
+    }
+}
+
+/// Half of the towns have a quiet network; in the others some is lost, and some comes twice.
+pub(super) fn weather(rng: &mut Rng) -> Weather {
+    let stormy = rng.bool();
+    Weather {
+        loss: if stormy { 0.05 * rng.f64() } else { 0.0 },
+        doubled: if stormy { 0.05 * rng.f64() } else { 0.0 },
+        ..Weather::default()
     }
 }
 
