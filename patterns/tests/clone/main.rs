@@ -4,6 +4,7 @@ mod failures;
 mod hostile;
 mod mistakes;
 mod numbers;
+mod pair;
 mod relay;
 mod requirements;
 mod support;

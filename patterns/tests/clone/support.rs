@@ -14,6 +14,12 @@ pub(crate) async fn server(config: Config) -> (Server, Place) {
 
 /// The same, with these settings for the socket that tells everybody.
 pub(crate) async fn server_with(updates: Builder<Xpub>, config: Config) -> (Server, Place) {
+    let (sockets, place) = bound(updates).await;
+    (Server::start(sockets, config), place)
+}
+
+/// The sockets of a server, on free ports.
+pub(crate) async fn bound(updates: Builder<Xpub>) -> (Sockets, Place) {
     let sockets = Sockets {
         control: Sockets::control().build(),
         updates: updates.build(),
@@ -25,7 +31,7 @@ pub(crate) async fn server_with(updates: Builder<Xpub>, config: Config) -> (Serv
         updates: sockets.updates.bind(ANY).await.unwrap(),
         changes: sockets.changes.bind(ANY).await.unwrap(),
     };
-    (Server::start(sockets, config), place)
+    (sockets, place)
 }
 
 pub(crate) fn client(place: &Place, prefixes: &[&'static str]) -> Client {

@@ -3,5 +3,6 @@
 
 mod gaps;
 mod joins;
+mod pairs;
 mod replays;
 mod words;
