@@ -1,5 +1,6 @@
 //! The clone in simulated towns.
 
+mod history;
 mod pairs;
 mod rules;
 mod seeds;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
+use super::history::{History, Promised};
 use super::seeds::{every_seed, plan, weather};
 use super::town::{
     Chronicle, Glimpse, ReplicaProcess, Seen, ServerProcess, Setup, Shelf, Shown, Window, WitnessProcess,
@@ -211,38 +212,25 @@ impl Town {
         }
     }
 
-    /// How the last epoch came to be: up to which change each epoch before it counts.
-    fn history(&self) -> BTreeMap<u64, u64> {
-        let mut before: BTreeMap<u64, Version> = BTreeMap::new();
-        let mut latest: [Version; 2] = Default::default();
-        for (_, seen) in self.chronicle.borrow().iter() {
-            match seen {
-                Seen::Role { server, role: Role::Promoting, version } => latest[*server] = *version,
-                Seen::Published { server, update } => {
-                    let epoch = update.version.epoch;
-                    before.entry(epoch).or_insert(latest[*server]);
-                }
-                _ => {}
-            }
-        }
-        let mut history = BTreeMap::new();
-        let (mut epoch, mut end) = (self.shown[0].borrow().version.epoch, u64::MAX);
-        while let Some(version) = before.get(&epoch) {
-            history.insert(epoch, end);
-            (epoch, end) = (version.epoch, version.seq);
-        }
-        history
+    /// What was done and told. With a witness one decides at a time, and what comes later has a later version.
+    fn history(&self) -> History {
+        let promised =
+            Promised { is_in_time: self.witness.is_some(), is_safe: self.has_store || !self.kills };
+        let epoch = self.shown[0].borrow().version.epoch;
+        History::of(&self.chronicle.borrow(), epoch, promised, |durable, outcome| {
+            // What was not done is not said to be safe anywhere.
+            durable == Durable::Standby && matches!(outcome, Outcome::Done(_))
+        })
     }
 
     /// J2: what was to be safe at the standby too is there in every later epoch. J6: nothing was done twice.
     fn check_writes(&self) {
         let history = self.history();
-        let counts = |version: &Version| history.get(&version.epoch).is_some_and(|end| version.seq <= *end);
         let mut done: BTreeMap<Writing, BTreeSet<u64>> = BTreeMap::new();
         for (_, seen) in self.chronicle.borrow().iter() {
             match seen {
                 Seen::Published { update: Update { version, until, writer: Some(write), .. }, .. }
-                    if counts(version) =>
+                    if history.counts(*version) =>
                 {
                     done.entry(*write).or_default().insert(*until);
                 }
@@ -250,7 +238,10 @@ impl Town {
                     durable: Durable::Standby, outcome: Outcome::Done(version), number, ..
                 } => {
                     let is_kept = self.has_store || !self.kills;
-                    assert!(!is_kept || counts(version), "write {number} came to {version}, and is lost");
+                    assert!(
+                        !is_kept || history.counts(*version),
+                        "write {number} came to {version}, and is lost"
+                    );
                 }
                 _ => {}
             }
@@ -267,8 +258,7 @@ impl Town {
         for (_, seen) in self.chronicle.borrow().iter() {
             let Seen::Diverged { server, updates } = seen else { continue };
             for Update { version, .. } in updates {
-                let counts = history.get(&version.epoch).is_some_and(|end| version.seq <= *end);
-                assert!(!counts, "server {server} says of {version} that it was in vain");
+                assert!(!history.counts(*version), "server {server} says of {version} that it was in vain");
                 assert!(told.insert(*version), "server {server} says that of {version} twice");
             }
         }
@@ -298,6 +288,7 @@ fn live(seed: u64, tell: bool) {
     town.check_writes();
     town.check_witness();
     town.check_divergence();
+    town.history().check().unwrap();
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use fastrand::Rng;
 
+use super::history::{History, Promised};
 use super::town::{Chronicle, Glimpse, Planned, ReplicaProcess, Seen, ServerProcess, Setup, Shown, Window};
 use crate::backoff::Backoff;
 use crate::clone::state::{Config, Health, News, ReplicaConfig};
@@ -165,7 +166,7 @@ impl Town {
                         News::Health(_) => {}
                     }
                 }
-                Seen::Written { .. } | Seen::Begun(_) | Seen::Role { .. } | Seen::Diverged { .. } => {}
+                _ => {}
             }
         }
     }
@@ -177,7 +178,7 @@ impl Town {
         for (_, seen) in self.chronicle.borrow().iter().filter(|_| self.has_store) {
             match seen {
                 Seen::Written { outcome: Outcome::Done(version), .. } => answered = answered.max(*version),
-                Seen::Begun(version) => {
+                Seen::Begun { version, .. } => {
                     assert!(*version >= answered, "begun with {version}, and {answered} was answered");
                     there.retain(|_, done| *done <= *version);
                 }
@@ -217,6 +218,18 @@ impl Town {
                 assert_eq!(batches.len(), 1, "{writing:?} was done more than once in epoch {epoch}");
             }
         }
+    }
+    /// There is one order of all writes and reads that explains what everybody was told.
+    fn check_history(&self) {
+        let chronicle = self.chronicle.borrow();
+        let lives = chronicle.iter().filter(|(_, seen)| matches!(seen, Seen::Begun { .. })).count();
+        // Otherwise the same version is that of two changes.
+        if lives > 1 && !self.is_clock_right {
+            return;
+        }
+        let promised = Promised { is_in_time: true, is_safe: self.has_store || lives == 1 };
+        let epoch = self.tree.borrow().version.epoch;
+        History::of(&chronicle, epoch, promised, |_, _| true).check().unwrap();
     }
 }
 
@@ -271,6 +284,7 @@ fn live(seed: u64, tell: bool) {
     town.check_news();
     town.check_writes();
     town.check_store();
+    town.check_history();
 }
 
 /// Lives through ten thousand towns, or `SEEDS`, or one again: `SEED`.

@@ -17,15 +17,16 @@ use crate::clone::state::{
 use crate::clone::tree::Tree;
 use crate::clone::version::Version;
 use crate::clone::wire::{
-    Beat, Change, Changed, Command, Durable, Outcome, Publication, Role, Testimony, Update,
+    Beat, Change, Changed, Command, Durable, Next, Outcome, Publication, Role, Rows, Testimony, Update, What,
+    Writing,
 };
 use crate::sim::{Act, Boot, Happening, Link};
 
 /// What was seen, by whom.
 #[derive(Debug, Clone)]
 pub(super) enum Seen {
-    /// A server has begun with everything up to here.
-    Begun(Version),
+    /// A server, by its number, has begun with everything up to here.
+    Begun { server: usize, version: Version },
     /// A server, by its number, has become this, with everything up to there.
     Role { server: usize, role: Role, version: Version },
     /// A server has done this, and the one who decides has not got it.
@@ -34,6 +35,10 @@ pub(super) enum Seen {
     Published { server: usize, update: Update },
     /// A replica, by its number and how often it was started, has told its owner.
     News { replica: (usize, u32), news: News },
+    /// A replica's owner has written something.
+    Invoked { replica: (usize, u32), write: Writing, changes: Vec<Change> },
+    /// A replica that has asked since then has been told by the server what there is under these prefixes, all on one page.
+    Read { since: Instant, prefixes: Vec<Bytes>, version: Version, rows: Vec<Update> },
     /// A replica's write has an outcome.
     Written { replica: (usize, u32), number: u64, durable: Durable, outcome: Outcome },
 }
@@ -106,7 +111,7 @@ impl ServerProcess {
         let mut held = Held::default();
         records.borrow().iter().cloned().for_each(|record| held.apply(record));
         let held = held.in_order();
-        chronicle.borrow_mut().push((boot.now, Seen::Begun(held.version)));
+        chronicle.borrow_mut().push((boot.now, Seen::Begun { server: number, version: held.version }));
         let node = match pair.clone() {
             Some(pair) => Node::paired(config, pair, held, boot.seed, epoch, boot.now),
             None => Node::alone(config, held, epoch, boot.now),
@@ -374,6 +379,8 @@ pub(super) struct ReplicaProcess {
     plan: VecDeque<Planned>,
     /// Its writes, by number.
     written: BTreeMap<u64, Durable>,
+    /// What it has asked to be told last: by which number, when first, and under which prefixes.
+    asked: (u64, Instant, Vec<Bytes>),
     announce: Instant,
     /// What it knows from news alone.
     watched: BTreeMap<Bytes, (Version, Bytes)>,
@@ -411,6 +418,7 @@ impl ReplicaProcess {
             topics: BTreeSet::new(),
             plan: plan.iter().filter(|(at, ..)| *at > boot.now).cloned().collect(),
             written: BTreeMap::new(),
+            asked: (0, boot.now, Vec::new()),
             announce: boot.now,
             watched: BTreeMap::new(),
             chronicle,
@@ -454,6 +462,11 @@ impl ReplicaProcess {
                     self.announce();
                 }
                 ReplicaOutput::Send(number, command) => {
+                    if let Command::Sync { request, prefixes, .. } = &command
+                        && *request != self.asked.0
+                    {
+                        self.asked = (*request, self.now, prefixes.clone());
+                    }
                     let (head, payloads) = command.encode(self.session, number);
                     let frames = std::iter::once(Bytes::from(head)).chain(payloads).collect();
                     self.acts.push_back(Act::Send(self.links()[0], frames));
@@ -499,6 +512,19 @@ impl ReplicaProcess {
         }
     }
 
+    /// What fits on one page is what the server had at one moment since it was asked.
+    fn read(&self, command: &Command) {
+        if let Command::Rows { request, what: What::Snapshot, from, next: Next::End { version, .. }, rows } =
+            command
+            && (*request, from.len()) == (self.asked.0, 0)
+        {
+            let (_, since, prefixes) = self.asked.clone();
+            let mut rows = Rows::read(rows).expect("rows");
+            rows.retain(|update| update.change != Changed::Noted);
+            self.see(Seen::Read { since, prefixes, version: *version, rows });
+        }
+    }
+
     fn see(&self, seen: Seen) {
         self.chronicle.borrow_mut().push((self.now, seen));
     }
@@ -517,7 +543,11 @@ impl Machine for ReplicaProcess {
             }
             Happening::Heard(_, frames) if frames[0] == CONTROL => {}
             Happening::Heard(link, frames) if link == control => {
-                self.replica.handle(now, ReplicaInput::Heard(Command::decode(frames)));
+                let command = Command::decode(frames);
+                if let Ok((_, command)) = &command {
+                    self.read(command);
+                }
+                self.replica.handle(now, ReplicaInput::Heard(command));
             }
             Happening::Heard(link, frames) if link == updates => {
                 self.replica.handle(now, ReplicaInput::Published(Publication::decode(frames)));
@@ -530,8 +560,10 @@ impl Machine for ReplicaProcess {
     fn wake(&mut self, now: Instant) {
         self.now = now;
         while let Some((_, durable, changes)) = self.plan.pop_front_if(|(at, ..)| *at <= now) {
-            let number = self.replica.write(now, durable, changes);
+            let number = self.replica.write(now, durable, changes.clone());
             self.written.insert(number, durable);
+            let write = Writing { writer: self.session, number };
+            self.see(Seen::Invoked { replica: self.me, write, changes });
         }
         self.replica.wake(now);
         if self.announce <= now {

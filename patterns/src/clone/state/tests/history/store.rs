@@ -1,0 +1,69 @@
+//! Keys and values with conditions, as simple as they can be: what the server is held against.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use crate::clone::version::Version;
+use crate::clone::wire::{Change, Changed, To, Update, When};
+
+/// What each key stands for, and since when.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Store(BTreeMap<Bytes, (Version, Changed)>);
+
+impl Store {
+    /// The first of these changes that may not be done, and since when its key stands for what it does.
+    pub(super) fn conflict(&self, changes: &[Change]) -> Option<(u16, Option<Version>)> {
+        let since = |key: &Bytes| self.0.get(key).map(|(version, _)| *version);
+        let may_not = |change: &Change| match change.when {
+            When::Always => false,
+            When::Absent => since(&change.key).is_some(),
+            When::Unchanged(version) => since(&change.key) != Some(version),
+        };
+        let number = changes.iter().position(may_not)?;
+        Some((number as u16, since(&changes[number].key)))
+    }
+
+    /// Whether that comes of these changes.
+    pub(super) fn would(&self, changes: &[Change], updates: &[&Update]) -> Result<(), String> {
+        if let Some(conflict) = self.conflict(changes) {
+            return Err(format!("it was done in spite of {conflict:?}"));
+        }
+        let asked = changes.iter().map(|change| (&change.key, becomes(&change.to)));
+        if asked.eq(updates.iter().map(|update| (&update.key, update.change.clone()))) {
+            return Ok(());
+        }
+        Err(format!("it was to be {changes:?}"))
+    }
+
+    /// This happens.
+    pub(super) fn change(&mut self, update: &Update) -> Result<(), String> {
+        match &update.change {
+            Changed::Set { .. } => {
+                self.0.insert(update.key.clone(), (update.version, update.change.clone()));
+            }
+            Changed::Deleted => _ = self.0.remove(&update.key),
+            Changed::Expired => match self.0.remove(&update.key) {
+                Some((_, Changed::Set { ttl: Some(_), .. })) => {}
+                it => return Err(format!("it was to stay: {it:?}")),
+            },
+            Changed::Epoch => {}
+            Changed::Noted => return Err("nobody publishes that".to_owned()),
+        }
+        Ok(())
+    }
+
+    /// What there is under these prefixes.
+    pub(super) fn under(&self, prefixes: &[Bytes]) -> impl Iterator<Item = (&Bytes, Version, &Changed)> {
+        let is_wanted = |key: &Bytes| prefixes.iter().any(|prefix| key.starts_with(prefix));
+        let entries = self.0.iter().filter(move |(key, _)| is_wanted(key));
+        entries.map(|(key, (version, change))| (key, *version, change))
+    }
+}
+
+fn becomes(to: &To) -> Changed {
+    match to.clone() {
+        To::Value { value, ttl } => Changed::Set { value, ttl },
+        To::Nothing => Changed::Deleted,
+    }
+}
