@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use zmtp_patterns::clone::{
-    Change, Client, ClientConfig, Config, Place, Server, Sockets, To, Version, When, WriteError,
+    Change, Client, ClientConfig, Config, Lasts, Place, Server, Sockets, To, Version, When, WriteError,
 };
 
 use crate::service::Service;
@@ -80,7 +80,7 @@ async fn change(operator: &Client, show: &Show) -> Result<Version, WriteError> {
     sleep(pause).await;
 
     show.say("maintenance, for a while: it ends by itself");
-    let to = To::Value { value: "yes".into(), ttl: Some(pause) };
+    let to = To::Value { value: "yes".into(), lasts: Lasts::For(pause) };
     let change = Change { key: "all/maintenance".into(), to, when: When::Always };
     operator.wait_for(operator.write(vec![change]).await?).await;
     while operator.get(b"all/maintenance").is_some() {
@@ -103,5 +103,9 @@ async fn change(operator: &Client, show: &Show) -> Result<Version, WriteError> {
 }
 
 fn set(key: &'static str, value: &'static str) -> Change {
-    Change { key: key.into(), to: To::Value { value: value.into(), ttl: None }, when: When::Always }
+    Change {
+        key: key.into(),
+        to: To::Value { value: value.into(), lasts: Lasts::Forever },
+        when: When::Always,
+    }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zmtp::{Frame, Message};
 use zmtp_patterns::clone::wire::MAX_KEY;
-use zmtp_patterns::clone::{Change, Changed, Entry, To, Tree, Update, Version, When};
+use zmtp_patterns::clone::{Change, Changed, Entry, Lasts, To, Tree, Update, Version, When};
 
 use crate::exit::Exit;
 use crate::format::Format;
@@ -49,34 +49,37 @@ pub(crate) async fn print_lines(
 }
 
 /// What has happened to a key, or is so, for a program.
-pub(crate) fn happened(
-    event: &str,
-    key: &Bytes,
-    version: Version,
-    value: Option<(&Bytes, Option<Duration>)>,
-) -> Value {
+pub(crate) fn happened(event: &str, key: &Bytes, version: Version, value: Option<(&Bytes, Lasts)>) -> Value {
     let mut line = json!({ "event": event, "key": octets(key), "version": version.to_string() });
-    if let Some((value, ttl)) = value {
+    if let Some((value, lasts)) = value {
         line["value"] = octets(value);
-        line["ttl_ms"] = ttl.map(millis).into();
+        tell_lasts(&mut line, lasts);
     }
     line
 }
 
 /// How a change is called, and what it has set.
-pub(crate) fn change(update: &Update) -> (&'static str, Option<(&Bytes, Option<Duration>)>) {
+pub(crate) fn change(update: &Update) -> (&'static str, Option<(&Bytes, Lasts)>) {
     match &update.change {
-        Changed::Set { value, ttl } => ("set", Some((value, *ttl))),
+        Changed::Set { value, lasts } => ("set", Some((value, *lasts))),
         Changed::Expired => ("expired", None),
-        // That the server is another one is no change of a key, and is not told here.
-        Changed::Deleted | Changed::Epoch | Changed::Noted => ("deleted", None),
+        // What is no change of a key is not told here.
+        _ => ("deleted", None),
+    }
+}
+
+/// How long it lasts: `ttl_ms` is null unless it has a time of its own; `session` is there if it lasts with one.
+pub(crate) fn tell_lasts(line: &mut Value, lasts: Lasts) {
+    line["ttl_ms"] = lasts.ttl().map(millis).into();
+    if let Lasts::With(session) = lasts {
+        line["session"] = format!("{session:016x}").into();
     }
 }
 
 /// A line of `dump`.
 pub(crate) fn dumped(key: &Bytes, entry: &Entry) -> Message {
     let mut line = json!({ "key": octets(key), "value": octets(&entry.value) });
-    if let Some(ttl) = entry.ttl {
+    if let Some(ttl) = entry.lasts.ttl() {
         line["ttl_ms"] = millis(ttl);
     }
     line.to_string().into()
@@ -95,21 +98,25 @@ pub(crate) fn loaded(line: &[u8]) -> Result<Change, String> {
         return Err(format!("a key has 1 to 1,024 octets; this one has {}", key.len()));
     }
     let ttl = line.ttl_ms.filter(|ttl| *ttl > 0).map(|ttl| Duration::from_millis(ttl.into()));
-    Ok(Change { key, to: To::Value { value, ttl }, when: When::Always })
+    Ok(Change { key, to: To::Value { value, lasts: Lasts::for_or_ever(ttl) }, when: When::Always })
 }
 
 /// A key and all about it as an object; the value is for those who ask for it.
 pub(crate) fn object(key: &Bytes, entry: &Entry) -> Value {
-    json!({
-        "key": octets(key), "version": entry.version.to_string(), "ttl_ms": entry.ttl.map(millis),
-        "length": entry.value.len(),
-    })
+    let version = entry.version.to_string();
+    let mut object = json!({ "key": octets(key), "version": version, "length": entry.value.len() });
+    tell_lasts(&mut object, entry.lasts);
+    object
 }
 
 /// The same as columns.
 pub(crate) fn columns(key: &Bytes, entry: &Entry) -> Message {
-    let ttl = entry.ttl.map_or_else(|| "-".to_owned(), show);
-    Message::from(key.clone()).with(entry.version.to_string()).with(ttl).with(entry.value.len().to_string())
+    let lasts = match entry.lasts {
+        Lasts::Forever => "-".to_owned(),
+        Lasts::For(ttl) => show(ttl),
+        Lasts::With(_) => "session".to_owned(),
+    };
+    Message::from(key.clone()).with(entry.version.to_string()).with(lasts).with(entry.value.len().to_string())
 }
 
 pub(crate) fn millis(ttl: Duration) -> Value {
@@ -137,17 +144,24 @@ mod tests {
     #[test]
     fn whatever_was_dumped_is_loaded_as_it_was() {
         let all: Bytes = (0..=255).collect::<Vec<u8>>().into();
-        for (key, value, ttl) in [
-            ("lamp".into(), "on".into(), None),
-            (all.clone(), all, Some(Duration::from_secs(3))),
-            ("\u{9b}".into(), "".into(), Some(Duration::from_millis(u32::MAX.into()))),
+        for (key, value, lasts) in [
+            ("lamp".into(), "on".into(), Lasts::Forever),
+            (all.clone(), all, Lasts::For(Duration::from_secs(3))),
+            ("\u{9b}".into(), "".into(), Lasts::For(Duration::from_millis(u32::MAX.into()))),
         ] {
-            let entry = Entry { value, version: Version::default(), ttl };
+            let entry = Entry { value, version: Version::default(), lasts };
             let change = loaded(dumped(&key, &entry).first()).unwrap();
-            assert_eq!(change, Change { key, to: To::Value { value: entry.value, ttl }, when: When::Always });
+            assert_eq!(
+                change,
+                Change { key, to: To::Value { value: entry.value, lasts }, when: When::Always }
+            );
         }
         assert_eq!(
-            dumped(&"a".into(), &Entry { value: "b".into(), version: Version::default(), ttl: None }).first(),
+            dumped(
+                &"a".into(),
+                &Entry { value: "b".into(), version: Version::default(), lasts: Lasts::Forever }
+            )
+            .first(),
             &br#"{"key":"a","value":"b"}"#[..]
         );
     }

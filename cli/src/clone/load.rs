@@ -123,7 +123,7 @@ impl<'a> Loading<'a> {
         };
         let value = match &change.to {
             To::Value { value, .. } => value.len(),
-            To::Nothing => 0,
+            _ => 0,
         };
         if self.batch.bytes + value > BATCH_BYTES {
             self.send().await;

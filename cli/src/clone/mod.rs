@@ -6,6 +6,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod entry;
+pub(crate) mod hold;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod load;

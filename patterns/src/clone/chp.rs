@@ -20,7 +20,7 @@ use zmtp::{
 use super::place::Place;
 use super::tree::Tree;
 use super::version::Version;
-use super::wire::{Change, Changed, To, Update, When};
+use super::wire::{Change, Changed, Lasts, To, Update, When};
 
 /// The sockets for clients of RFC 12.
 #[derive(Debug)]
@@ -71,8 +71,8 @@ impl Chp {
     /// Tells it everything under its subtree. Who does not read it is disconnected.
     pub(super) fn snapshot(&self, peer: &RoutingId, subtree: &Bytes, tree: &Tree, version: Version) {
         let rows = tree.iter(subtree).filter(|(key, entry)| !is_word(key) && !entry.value.is_empty());
-        let rows = rows.map(|(key, entry)| kvmsg(key, entry.version.seq, &entry.value, entry.ttl));
-        for message in rows.chain([kvmsg(KTHXBAI, version.seq, subtree, None)]) {
+        let rows = rows.map(|(key, entry)| kvmsg(key, entry.version.seq, &entry.value, entry.lasts));
+        for message in rows.chain([kvmsg(KTHXBAI, version.seq, subtree, Lasts::Forever)]) {
             let Err(error) = self.snapshots.send_to(peer, message) else { continue };
             if error.kind() == SendErrorKind::Full
                 && let Some(peer) = self.snapshots.peer(peer)
@@ -87,16 +87,16 @@ impl Chp {
         if is_word(&update.key) || update.key.is_empty() {
             return;
         }
-        let (value, ttl) = match &update.change {
-            Changed::Set { value, ttl } => (value.clone(), *ttl),
-            _ => (Bytes::new(), None),
+        let (value, lasts) = match &update.change {
+            Changed::Set { value, lasts } => (value.clone(), *lasts),
+            _ => (Bytes::new(), Lasts::Forever),
         };
         // A publisher takes what there is to say.
-        let _ = self.updates.send(kvmsg(&update.key, update.version.seq, &value, ttl)).await;
+        let _ = self.updates.send(kvmsg(&update.key, update.version.seq, &value, lasts)).await;
     }
 
     pub(super) async fn beat(&self) {
-        let _ = self.updates.send(kvmsg(HUGZ, 0, b"", None)).await;
+        let _ = self.updates.send(kvmsg(HUGZ, 0, b"", Lasts::Forever)).await;
     }
 }
 
@@ -118,20 +118,21 @@ fn kvset(message: &Message) -> Option<Change> {
     let [key, _sequence, _uuid, properties, value] = frames[..] else { return None };
     let to = match value.is_empty() {
         true => To::Nothing,
-        false => To::Value { value: Bytes::copy_from_slice(value), ttl: ttl(properties) },
+        false => To::Value { value: Bytes::copy_from_slice(value), lasts: lasts(properties) },
     };
     Some(Change { key: Bytes::copy_from_slice(key), to, when: When::Always })
 }
 
 /// `ttl=SECONDS`, on a line of its own.
-fn ttl(properties: &[u8]) -> Option<Duration> {
-    let lines = str::from_utf8(properties).ok()?.lines();
-    let seconds = lines.filter_map(|line| line.strip_prefix("ttl=")).next_back()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds)).filter(|ttl| !ttl.is_zero())
+fn lasts(properties: &[u8]) -> Lasts {
+    let lines = str::from_utf8(properties).unwrap_or_default().lines();
+    let ttl = lines.filter_map(|line| line.strip_prefix("ttl=")).next_back();
+    let seconds = ttl.and_then(|ttl| ttl.trim().parse().ok()).filter(|seconds| *seconds > 0);
+    Lasts::for_or_ever(seconds.map(Duration::from_secs))
 }
 
-fn kvmsg(key: &[u8], sequence: u64, value: &[u8], ttl: Option<Duration>) -> Message {
-    let properties = ttl.map_or_else(String::new, |ttl| format!("ttl={}\n", ttl.as_secs().max(1)));
+fn kvmsg(key: &[u8], sequence: u64, value: &[u8], lasts: Lasts) -> Message {
+    let properties = lasts.ttl().map_or_else(String::new, |ttl| format!("ttl={}\n", ttl.as_secs().max(1)));
     Message::new(Bytes::copy_from_slice(key))
         .with(Bytes::copy_from_slice(&sequence.to_be_bytes()))
         .with("")
@@ -163,11 +164,11 @@ mod tests {
             )
         };
         let change = |to| Some(Change { key: "key".into(), to, when: When::Always });
-        let value = |ttl| change(To::Value { value: "on".into(), ttl });
-        assert_eq!(set("", "on"), value(None));
-        assert_eq!(set("a=b\nttl=5\n", "on"), value(Some(Duration::from_secs(5))));
-        assert_eq!(set("ttl=0\n", "on"), value(None));
-        assert_eq!(set("ttl=soon\n", "on"), value(None));
+        let value = |lasts| change(To::Value { value: "on".into(), lasts });
+        assert_eq!(set("", "on"), value(Lasts::Forever));
+        assert_eq!(set("a=b\nttl=5\n", "on"), value(Lasts::For(Duration::from_secs(5))));
+        assert_eq!(set("ttl=0\n", "on"), value(Lasts::Forever));
+        assert_eq!(set("ttl=soon\n", "on"), value(Lasts::Forever));
         assert_eq!(set("", ""), change(To::Nothing));
         assert_eq!(kvset(&Message::new("key").with("value")), None);
     }
@@ -187,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_is_told_has_the_sequence_in_network_order() {
-        let message = kvmsg(b"key", 258, b"on", Some(Duration::from_millis(1500)));
+        let message = kvmsg(b"key", 258, b"on", Lasts::For(Duration::from_millis(1500)));
         let frames: Vec<_> = message.frames().map(|frame| frame.to_vec()).collect();
         assert_eq!(frames, [&b"key"[..], &[0, 0, 0, 0, 0, 0, 1, 2], b"", b"ttl=1\n", b"on"]);
     }

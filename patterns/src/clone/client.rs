@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
@@ -9,11 +10,12 @@ use tokio::task::yield_now;
 use zmtp::{Builder, Dealer, DealerSocket, Hwm, Sub, SubSocket};
 
 use super::place::Place;
+use super::session::{self, Session, SessionState};
 use super::state::{Health, News, Replica, ReplicaConfig, ReplicaCounters, ReplicaInput, ReplicaOutput};
 use super::tree::{Entry, Tree};
 use super::version::Version;
 use super::watch::{Look, Watch};
-use super::wire::{Change, Durable, MAX_CHANGES, MAX_KEY, Outcome, Refusal, To, When};
+use super::wire::{Change, Durable, Lasts, MAX_CHANGES, MAX_KEY, Outcome, Refusal, To, When};
 use super::wires::Wires;
 use crate::Machine;
 use crate::clock::{now, until};
@@ -45,7 +47,7 @@ impl Default for ClientConfig {
         Self {
             replica: ReplicaConfig::default(),
             // What is said to a server that is not there is said again when it is.
-            control: DealerSocket::builder().immediate(true).linger(std::time::Duration::ZERO),
+            control: DealerSocket::builder().immediate(true).linger(Duration::ZERO),
             updates: SubSocket::builder().recv_hwm(Hwm::Unlimited),
         }
     }
@@ -133,6 +135,10 @@ impl std::fmt::Display for Since {
 #[derive(Debug)]
 enum Order {
     Write(Durable, Vec<Change>, OwnedSemaphorePermit, oneshot::Sender<Outcome>),
+    /// Keep this session open, which was to be opened then.
+    Hold(u64, Duration, Instant, watch::Sender<SessionState>),
+    /// And not any more; and close it, unless that was done.
+    Release(u64, bool),
 }
 
 impl Client {
@@ -151,6 +157,7 @@ impl Client {
             view: view.clone(),
             wires: Wires::new(fastrand::u64(..), servers, config.control, config.updates),
             waiting: HashMap::new(),
+            sessions: HashMap::new(),
             shown,
             news: news.clone(),
         };
@@ -194,6 +201,28 @@ impl Client {
         Watch::new(look, self.news.upgrade().map(|news| news.subscribe()), prefix.into())
     }
 
+    /// Opens a session, and keeps it open as long as there is the [`Session`]: for keys that are to be there as long as
+    /// this client is. The server closes it when it has not heard the client for `ttl`, which is asked for three times.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    ///
+    /// # Cancel safety
+    /// If you drop the future, the server closes the session after `ttl`.
+    pub async fn session(&self, ttl: Duration) -> Result<Session, WriteError> {
+        let (number, since) = (fastrand::u64(1..), now());
+        self.write(vec![session::opened(number, ttl)]).await?;
+        let (known, state) = watch::channel(SessionState::Open((since + ttl).into()));
+        self.orders.send(Order::Hold(number, ttl, since, known)).map_err(|_| WriteError::Closed)?;
+        Ok(Session::new(self.clone(), number, state))
+    }
+
+    /// This session is not kept open any more.
+    pub(super) fn release(&self, session: u64, is_closed: bool) {
+        // If its task has ended nothing is.
+        let _ = self.orders.send(Order::Release(session, is_closed));
+    }
+
     /// The key stands for this from now on.
     ///
     /// # Errors
@@ -202,7 +231,7 @@ impl Client {
     /// # Cancel safety
     /// As [`write`](Self::write).
     pub async fn set(&self, key: impl Into<Bytes>, value: impl Into<Bytes>) -> Result<Version, WriteError> {
-        let to = To::Value { value: value.into(), ttl: None };
+        let to = To::Value { value: value.into(), lasts: Lasts::Forever };
         self.write(vec![Change { key: key.into(), to, when: When::Always }]).await
     }
 
@@ -246,7 +275,7 @@ impl Client {
         }
         let values = changes.iter().map(|change| match &change.to {
             To::Value { value, .. } => value.len(),
-            To::Nothing => 0,
+            To::Nothing | To::Open { .. } | To::Close(_) => 0,
         });
         if values.sum::<usize>() > MAX_VALUES {
             return Err(Refusal::Value.into());
@@ -267,6 +296,7 @@ struct Driver {
     view: View,
     wires: Wires,
     waiting: HashMap<u64, (OwnedSemaphorePermit, oneshot::Sender<Outcome>)>,
+    sessions: HashMap<u64, watch::Sender<SessionState>>,
     shown: watch::Sender<Progress>,
     news: broadcast::Sender<Arc<News>>,
 }
@@ -285,7 +315,7 @@ impl Driver {
                 // So that others of this thread have their turn.
                 () = yield_now(), if !is_all => {}
                 order = orders.recv() => match order {
-                    Some(order) => self.write(order),
+                    Some(order) => self.obey(order),
                     // Nobody has a handle any more.
                     None => return,
                 },
@@ -300,7 +330,7 @@ impl Driver {
             if let Some(input) = self.wires.take() {
                 self.hear(input);
             } else if let Ok(order) = orders.try_recv() {
-                self.write(order);
+                self.obey(order);
             } else {
                 return true;
             }
@@ -312,10 +342,26 @@ impl Driver {
         self.view.replica().handle(now(), input);
     }
 
-    fn write(&mut self, order: Order) {
-        let Order::Write(durable, changes, room, settled) = order;
-        let number = self.view.replica().write(now(), durable, changes);
-        self.waiting.insert(number, (room, settled));
+    fn obey(&mut self, order: Order) {
+        let mut replica = self.view.replica();
+        match order {
+            Order::Write(durable, changes, room, settled) => {
+                let number = replica.write(now(), durable, changes);
+                self.waiting.insert(number, (room, settled));
+            }
+            Order::Hold(session, ttl, since, known) => {
+                replica.hold(now(), session, ttl, since);
+                self.sessions.insert(session, known);
+            }
+            Order::Release(session, is_closed) => {
+                replica.release(session);
+                self.sessions.remove(&session);
+                if !is_closed {
+                    // Nobody waits for that.
+                    replica.write(now(), Durable::Server, vec![session::closed(session)]);
+                }
+            }
+        }
     }
 
     /// Does what the replica wants. What there is could be seen before anybody is told that it has changed.
@@ -327,6 +373,12 @@ impl Driver {
                     if let Some((_, settled)) = self.waiting.remove(&number) {
                         // Whoever wrote it may not care.
                         let _ = settled.send(outcome);
+                    }
+                }
+                Some(ReplicaOutput::Session { session, until }) => {
+                    let state = until.map_or(SessionState::Over, |until| SessionState::Open(until.into()));
+                    if let Some(known) = self.sessions.get(&session) {
+                        known.send_replace(state);
                     }
                 }
                 Some(ReplicaOutput::News(news)) => all_news.push(Arc::new(news)),

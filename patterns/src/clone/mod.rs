@@ -18,6 +18,8 @@
 //! writes one after the other is done in that order. A watcher is told of every change under its prefix, or that it is to
 //! look at what there is now.
 //!
+//! A key can last for ever, for a time, or as long as a [`Session`]: as its client is there.
+//!
 //! Clients of RFC 12 ([`Chp`]) are promised no more than RFC 12 does.
 //!
 //! Keys are 1 to 1,024 octets, any octets; values any octets, and an empty one is a value.
@@ -28,6 +30,7 @@ mod operator;
 mod pair;
 mod place;
 mod server;
+mod session;
 pub mod state;
 mod store;
 mod tree;
@@ -42,6 +45,7 @@ pub use operator::Operator;
 pub use pair::{Paired, Path, witness};
 pub use place::Place;
 pub use server::{Server, Sockets};
+pub use session::Session;
 pub use state::{
     Config, Counters, Health, News, NodeStatus, PairConfig, ReplicaConfig, ReplicaCounters, Status,
 };
@@ -49,4 +53,4 @@ pub use store::Store;
 pub use tree::{Difference, Entry, Iter, Sums, Tree};
 pub use version::{Version, VersionError};
 pub use watch::{Watch, Watched};
-pub use wire::{Change, Changed, Durable, Order, Refusal, Report, Role, To, Update, When};
+pub use wire::{Change, Changed, Durable, Lasts, Order, Refusal, Report, Role, To, Update, When};

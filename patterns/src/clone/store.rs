@@ -9,7 +9,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, Wr
 use super::state::{Held, Record};
 use super::tree::Entry;
 use super::version::Version;
-use super::wire::{Changed, Update, Writing};
+use super::wire::{Changed, Lasts, Update, Writing};
 use crate::store::{Records, StoreError, commit};
 
 /// A file that a server writes what it has to.
@@ -49,6 +49,7 @@ fn read(database: &Database) -> Result<Held, redb::Error> {
         writing.open_table(HEAD)?;
         writing.open_table(WRITES)?;
         writing.open_table(ENDS)?;
+        writing.open_table(SESSIONS)?;
         Ok(())
     })?;
     let reading = database.begin_read()?;
@@ -59,10 +60,14 @@ fn read(database: &Database) -> Result<Held, redb::Error> {
     }
     for entry in reading.open_table(ENTRIES)?.iter()? {
         let (key, entry) = entry?;
-        let (epoch, seq, ttl, value) = entry.value();
-        let ttl = (ttl > 0).then(|| Duration::from_millis(ttl));
-        let entry = Entry { value: Bytes::copy_from_slice(value), version: Version { epoch, seq }, ttl };
+        let (epoch, seq, lasts, value) = entry.value();
+        let (value, version) = (Bytes::copy_from_slice(value), Version { epoch, seq });
+        let entry = Entry { value, version, lasts: lasts_of(lasts) };
         held.tree.insert(Bytes::copy_from_slice(key.value()), entry);
+    }
+    for session in reading.open_table(SESSIONS)?.iter()? {
+        let (session, ttl) = session?;
+        held.sessions.push((session.value(), Duration::from_millis(ttl.value())));
     }
     for end in reading.open_table(ENDS)?.iter()? {
         let (epoch, seq) = end?;
@@ -82,6 +87,7 @@ fn write(writing: &WriteTransaction, records: Records<'_, Record>) -> Result<(),
     let mut head = writing.open_table(HEAD)?;
     let mut writes = writing.open_table(WRITES)?;
     let mut ends = writing.open_table(ENDS)?;
+    let mut sessions = writing.open_table(SESSIONS)?;
     let was = head.get(())?.map(|head| head.value());
     let (mut epoch, mut seq, mut highest) = was.unwrap_or_default();
     for record in records {
@@ -97,11 +103,13 @@ fn write(writing: &WriteTransaction, records: Records<'_, Record>) -> Result<(),
                 for Update { version, until, key, change, writer } in updates {
                     (epoch, seq) = (version.epoch, version.seq);
                     match change {
-                        Changed::Set { value, ttl } => {
-                            entries.insert(&key[..], (epoch, seq, millis(ttl), &value[..]))?;
+                        Changed::Set { value, lasts } => {
+                            entries.insert(&key[..], (epoch, seq, number_of(lasts), &value[..]))?;
                         }
                         Changed::Deleted | Changed::Expired => _ = entries.remove(&key[..])?,
                         Changed::Epoch | Changed::Noted => {}
+                        Changed::Opened { session, ttl } => _ = sessions.insert(session, millis(ttl))?,
+                        Changed::Closed(session) => _ = sessions.remove(session)?,
                     }
                     if let Some(Writing { writer, number }) = writer {
                         writes.insert((writer, number % REMEMBERED), (number, epoch, until))?;
@@ -113,8 +121,12 @@ fn write(writing: &WriteTransaction, records: Records<'_, Record>) -> Result<(),
                 highest = highest.max(held.epoch);
                 entries.retain(|_, _| false)?;
                 writes.retain(|_, _| false)?;
-                for (key, Entry { value, version, ttl }) in held.tree.iter(b"") {
-                    entries.insert(&key[..], (version.epoch, version.seq, millis(*ttl), &value[..]))?;
+                sessions.retain(|_, _| false)?;
+                for (key, Entry { value, version, lasts }) in held.tree.iter(b"") {
+                    entries.insert(&key[..], (version.epoch, version.seq, number_of(*lasts), &value[..]))?;
+                }
+                for (session, ttl) in held.sessions {
+                    sessions.insert(session, millis(ttl))?;
                 }
                 write_ends(&mut ends, &held.ends)?;
                 for (Writing { writer, number }, Version { epoch, seq }) in held.writes {
@@ -135,12 +147,32 @@ fn write_ends(table: &mut Table<'_, u64, u64>, ends: &[Version]) -> Result<(), r
     Ok(())
 }
 
-fn millis(ttl: Option<Duration>) -> u64 {
-    ttl.map_or(0, |ttl| ttl.as_millis().try_into().unwrap_or(u64::MAX))
+fn millis(ttl: Duration) -> u64 {
+    ttl.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
-/// Version, milliseconds to live or 0, value.
-const ENTRIES: TableDefinition<'_, &[u8], (u64, u64, u64, &[u8])> = TableDefinition::new("clone-1 entries");
+/// How long a key lasts, as a kind and a number.
+fn number_of(lasts: Lasts) -> (u8, u64) {
+    match lasts {
+        Lasts::Forever => (0, 0),
+        Lasts::For(ttl) => (1, millis(ttl)),
+        Lasts::With(session) => (2, session),
+    }
+}
+
+fn lasts_of((kind, number): (u8, u64)) -> Lasts {
+    match kind {
+        0 => Lasts::Forever,
+        1 => Lasts::For(Duration::from_millis(number)),
+        _ => Lasts::With(number),
+    }
+}
+
+/// Version, how long it lasts, value.
+const ENTRIES: TableDefinition<'_, &[u8], Written<'_>> = TableDefinition::new("clone-1 entries");
+type Written<'a> = (u64, u64, (u8, u64), &'a [u8]);
+/// Milliseconds that a session stays open when its client is not heard.
+const SESSIONS: TableDefinition<'_, u64, u64> = TableDefinition::new("clone-1 sessions");
 /// The last version, and the highest epoch that was heard of.
 const HEAD: TableDefinition<'_, (), (u64, u64, u64)> = TableDefinition::new("clone-1 head");
 /// Where epochs have ended.
@@ -176,13 +208,19 @@ mod tests {
         let writer = rng.bool().then(|| Writing { writer: rng.u64(..3), number: rng.u64(..3000) });
         let mut update = |rng: &mut Rng| {
             version.seq += 1;
-            let ttl = rng.bool().then(|| Duration::from_millis(rng.u64(1..10_000)));
-            let change = match rng.u8(..5) {
+            let ttl = Duration::from_millis(rng.u64(1..10_000));
+            let session = rng.u64(..5);
+            let lasts = [Lasts::Forever, Lasts::For(ttl), Lasts::With(session)][rng.usize(..3)];
+            let change = match rng.u8(..7) {
                 0 => Changed::Deleted,
                 1 => Changed::Expired,
-                _ => Changed::Set { value: vec![rng.u8(..); rng.usize(..9)].into(), ttl },
+                2 => Changed::Opened { session, ttl },
+                3 => Changed::Closed(session),
+                _ => Changed::Set { value: vec![rng.u8(..); rng.usize(..9)].into(), lasts },
             };
-            Update { version: *version, until, key: vec![rng.u8(..20)].into(), change, writer }
+            let is_of_none = matches!(change, Changed::Opened { .. } | Changed::Closed(_));
+            let key = if is_of_none { Bytes::new() } else { vec![rng.u8(..20)].into() };
+            Update { version: *version, until, key, change, writer }
         };
         Record::Batch((0..len).map(|_| update(rng)).collect())
     }

@@ -125,6 +125,7 @@ mod tests {
 
     use super::*;
     use crate::clone::tree::Entry;
+    use crate::clone::wire::Lasts;
 
     /// A client, as far as a watcher knows it.
     struct Client {
@@ -148,7 +149,7 @@ mod tests {
             let version = Version { epoch: 1, seq };
             let mut tree = Tree::default();
             for key in keys {
-                tree.insert((*key).into(), Entry { value: "".into(), version, ttl: None });
+                tree.insert((*key).into(), Entry { value: "".into(), version, lasts: Lasts::Forever });
             }
             *self.state.lock().unwrap() = State { tree, version, health, ..State::default() };
             for news in news {
@@ -163,7 +164,8 @@ mod tests {
     }
 
     fn changed(seq: u64, key: &'static str) -> News {
-        let (version, change) = (Version { epoch: 1, seq }, Changed::Set { value: "".into(), ttl: None });
+        let (version, change) =
+            (Version { epoch: 1, seq }, Changed::Set { value: "".into(), lasts: Lasts::Forever });
         News::Changed(vec![Update { version, until: seq, key: key.into(), change, writer: None }])
     }
 

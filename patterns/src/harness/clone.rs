@@ -10,7 +10,7 @@ use crate::clone::state::{
     Config, Held, Input, Node, NodeInput, NodeOutput, Output, PairConfig, Replica, ReplicaConfig,
     ReplicaInput, ReplicaOutput, Server,
 };
-use crate::clone::wire::{Beat, Change, Command, Durable, Publication, Testimony, To, When};
+use crate::clone::wire::{Beat, Change, Command, Durable, Lasts, Publication, Testimony, To, When};
 use crate::clone::{Sums, Version};
 use crate::harness::message;
 
@@ -139,7 +139,7 @@ impl Town {
 
     fn write(&mut self) {
         if self.replica.open() < 8 {
-            let to = To::Value { value: "value".into(), ttl: None };
+            let to = To::Value { value: "value".into(), lasts: Lasts::Forever };
             self.replica.write(
                 self.now,
                 Durable::Server,

@@ -7,5 +7,6 @@ mod numbers;
 mod pair;
 mod relay;
 mod requirements;
+mod sessions;
 mod support;
 mod writes;

@@ -1,11 +1,14 @@
 //! A server, clients of it, and what is said of them.
 
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 use zmtp::{Builder, Xpub};
-use zmtp_patterns::clone::{Change, Client, ClientConfig, Config, Place, Server, Sockets, Sums, To, When};
+use zmtp_patterns::clone::{
+    Change, Client, ClientConfig, Config, Lasts, Place, Server, Sockets, Store, Sums, To, When,
+};
 
 /// A server on free ports.
 pub(crate) async fn server(config: Config) -> (Server, Place) {
@@ -34,12 +37,33 @@ pub(crate) async fn bound(updates: Builder<Xpub>) -> (Sockets, Place) {
     (sockets, place)
 }
 
+/// A server there, with this file if there is one, as soon as the last one lets go of both.
+pub(crate) async fn server_again(place: &Place, file: Option<&Path>) -> Server {
+    let waiting = timeout(SOON, async {
+        loop {
+            let store = file.map(Store::open).transpose();
+            if let (Ok(store), Ok(sockets)) = (store, Sockets::bind(place).await) {
+                return match store {
+                    Some(store) => Server::start_with(sockets, Config::default(), store),
+                    None => Server::start(sockets, Config::default()),
+                };
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    waiting.await.expect("there is a server")
+}
+
 pub(crate) fn client(place: &Place, prefixes: &[&'static str]) -> Client {
     Client::start(vec![place.clone()], ClientConfig::of(prefixes.iter().copied()))
 }
 
 pub(crate) fn set(key: impl Into<Bytes>, value: impl Into<Bytes>) -> Change {
-    Change { key: key.into(), to: To::Value { value: value.into(), ttl: None }, when: When::Always }
+    Change {
+        key: key.into(),
+        to: To::Value { value: value.into(), lasts: Lasts::Forever },
+        when: When::Always,
+    }
 }
 
 pub(crate) fn sums(client: &Client, prefix: &str) -> Sums {

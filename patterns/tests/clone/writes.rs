@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 use zmtp_patterns::clone::{
-    Change, Config, Place, Refusal, Server, Sockets, Store, To, Watched, When, WriteError,
+    Change, Config, Lasts, Place, Refusal, Server, Sockets, To, Watched, When, WriteError,
 };
 
-use crate::support::{SOON, client, server, set};
+use crate::support::{SOON, client, server, server_again, set};
 
 #[tokio::test]
 async fn a_write_is_done_if_its_conditions_are_so_and_all_of_it_or_nothing() {
@@ -30,8 +30,8 @@ async fn a_key_with_a_time_to_live_lives_so_long_and_not_much_longer() {
     let (_server, place) = server(Config::default()).await;
     let client = client(&place, &[""]);
     timeout(SOON, client.ready()).await.unwrap();
-    let ttl = Some(Duration::from_millis(300));
-    let to = To::Value { value: "here".into(), ttl };
+    let lasts = Lasts::For(Duration::from_millis(300));
+    let to = To::Value { value: "here".into(), lasts };
     let start = Instant::now();
     let version = client.write(vec![Change { key: "me".into(), to, when: When::Always }]).await.unwrap();
     let mut watch = client.watch("me");
@@ -61,16 +61,7 @@ async fn a_server_that_was_started_again_is_another_and_writes_without_an_answer
         let client = client.clone();
         async move { client.set("new", "2").await }
     });
-    let sockets = timeout(SOON, async {
-        loop {
-            match Sockets::bind(&place).await {
-                Ok(sockets) => break sockets,
-                // Its task lets go of them when it has seen that nobody wants it.
-                Err(_) => tokio::task::yield_now().await,
-            }
-        }
-    });
-    let _server = Server::start(sockets.await.unwrap(), Config::default());
+    let _server = server_again(&place, None).await;
     let after = timeout(SOON, writing).await.unwrap().unwrap().unwrap();
     assert!(after.epoch > before.epoch);
     let state = timeout(SOON, client.wait_for(after)).await.unwrap();
@@ -86,20 +77,7 @@ async fn with_a_store_what_was_answered_is_there_again_and_what_is_said_again_is
     let client = client(&place, &[""]);
     let mut versions = Vec::new();
     for round in 0..5 {
-        let (sockets, store) = timeout(SOON, async {
-            loop {
-                // The last one lets go of both when it has seen that nobody wants it.
-                if let Ok(store) = Store::open(&file)
-                    && let Ok(sockets) = Sockets::bind(&place).await
-                {
-                    return (sockets, store);
-                }
-                tokio::task::yield_now().await;
-            }
-        })
-        .await
-        .unwrap();
-        let server = Server::start_with(sockets, Config::default(), store);
+        let server = server_again(&place, Some(&file)).await;
         for number in 0..50 {
             let key = format!("{round} {number:02}");
             let absent = Change { when: When::Absent, ..set(key, "value") };

@@ -9,7 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 pub(crate) use rows::ROWS;
 use tokio::sync::oneshot;
-use zmtp_patterns::clone::{Change, Client, ClientConfig, Config, Place, Server, Sockets, State, To, When};
+use zmtp_patterns::clone::{
+    Change, Client, ClientConfig, Config, Lasts, Place, Server, Sockets, State, To, When,
+};
 
 use crate::bench::thread;
 
@@ -73,6 +75,6 @@ impl Drop for Served {
 }
 
 fn set(key: String, octets: usize) -> Change {
-    let to = To::Value { value: Bytes::from(vec![b'x'; octets]), ttl: None };
+    let to = To::Value { value: Bytes::from(vec![b'x'; octets]), lasts: Lasts::Forever };
     Change { key: key.into(), to, when: When::Always }
 }

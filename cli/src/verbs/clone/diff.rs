@@ -80,13 +80,15 @@ impl Diff {
 
 /// Whether it is one for those who do not care for versions.
 fn is_of_value(Difference { one, other, .. }: &Difference<'_>) -> bool {
-    let said = |entry: &Option<&Entry>| entry.map(|entry| (entry.value.clone(), entry.ttl));
+    let said = |entry: &Option<&Entry>| entry.map(|entry| (entry.value.clone(), entry.lasts));
     said(one) != said(other)
 }
 
 fn object(entry: Option<&Entry>) -> Value {
-    entry.map_or(Value::Null, |Entry { value, version, ttl }| {
-        json!({ "version": version.to_string(), "value": octets(value), "ttl_ms": ttl.map(entry::millis) })
+    entry.map_or(Value::Null, |Entry { value, version, lasts }| {
+        let mut object = json!({ "version": version.to_string(), "value": octets(value) });
+        entry::tell_lasts(&mut object, *lasts);
+        object
     })
 }
 

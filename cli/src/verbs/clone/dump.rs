@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use clap::Args;
+use zmtp_patterns::clone::Lasts;
 
 use crate::clone::servers::Servers;
 use crate::clone::{entry, keys};
@@ -10,7 +11,8 @@ use crate::exit::Exit;
 /// Print keys and values as lines of JSON, which `load` reads
 ///
 /// A line is {"key": "lamp", "value": "on"}, in the order of the keys' octets. What is no text is {"base64": "AAE="}. A key
-/// with a time to live has it as ttl_ms, the whole of it and not what is left. All of it is of one moment.
+/// with a time to live has it as ttl_ms, the whole of it and not what is left. A key that lasts with a session is left out:
+/// it is for its client to say it. All of it is of one moment.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Dump {
@@ -27,7 +29,8 @@ impl Dump {
         let prefix = self.prefix.clone().unwrap_or_default();
         let state = self.servers.state(&prefix).await?;
         let mut output = entry::output(true);
-        entry::print_all(&mut output, &state.tree, &prefix, entry::dumped).await?;
+        let entries = state.tree.iter(&prefix).filter(|(_, entry)| !matches!(entry.lasts, Lasts::With(_)));
+        entry::print_lines(&mut output, entries.map(|(key, entry)| entry::dumped(key, entry))).await?;
         Ok(Exit::Done.after_writing(&mut output).await)
     }
 }

@@ -80,7 +80,8 @@ impl Promote {
         match timeout(limit, operator.order(Order::Promote)).await.ok().flatten() {
             Some(true) => Ok(Exit::Done),
             Some(false) => Err(Exit::Refused(format!(
-                "{} decides already, is not one of a pair, or its witness does not let it; see `zmtp clone status`",
+                "{} decides already, is not one of a pair, has a twin (both are primary, or both backup), or its witness \
+                 does not let it; see `zmtp clone status`",
                 place.control
             ))),
             None => Err(self.servers.too_late("")),

@@ -8,12 +8,14 @@ use bytes::Bytes;
 use clap::Args;
 use serde_json::json;
 use zmtp::Message;
-use zmtp_patterns::clone::{Change, Durable, To, Version, When};
+use zmtp_patterns::clone::{Change, Durable, Lasts, Session, To, Version, When};
 
+use crate::clone::hold::Held;
 use crate::clone::servers::Servers;
 use crate::clone::{entry, keys};
 use crate::exit::Exit;
 use crate::json::octets;
+use crate::signals::Signals;
 
 /// Let a key stand for a value
 ///
@@ -32,6 +34,10 @@ pub(crate) struct Set {
     /// Let it stand for nothing again when D has passed since it was last set
     #[arg(long, value_name = "D", value_parser = keys::ttl, help_heading = "Change")]
     ttl: Option<Duration>,
+
+    /// Let it stand for that as long as this command runs, and D longer if it is killed or the network is gone
+    #[arg(long, value_name = "D", value_parser = keys::ttl, conflicts_with = "ttl", help_heading = "Change")]
+    hold: Option<Duration>,
 
     /// Only if the key stands for nothing
     #[arg(long, conflicts_with = "if_version", help_heading = "Change")]
@@ -65,11 +71,27 @@ impl Set {
             None if self.if_absent => When::Absent,
             None => When::Always,
         };
-        let to = To::Value { value, ttl: self.ttl };
+        if let Some(ttl) = self.hold {
+            return self.hold(ttl, value, when).await;
+        }
+        let to = To::Value { value, lasts: Lasts::for_or_ever(self.ttl) };
         let durable = if self.standby { Durable::Standby } else { Durable::Server };
         let change = Change { key: self.key.clone(), to, when };
         let version = self.servers.write_durably(durable, change).await?;
         print(&self.key, version, self.json).await
+    }
+
+    async fn hold(&self, ttl: Duration, value: Bytes, when: When) -> Result<Exit, Exit> {
+        let cannot_listen = |error| Exit::Failed(format!("cannot listen for signals: {error}"));
+        let signals = Signals::new().map_err(cannot_listen)?;
+        let durable = if self.standby { Durable::Standby } else { Durable::Server };
+        let change = |session: &Session| {
+            let to = To::Value { value, lasts: session.lasts() };
+            Change { key: self.key.clone(), to, when }
+        };
+        let (held, version) = Held::take(&self.servers, ttl, durable, change).await?;
+        print(&self.key, version, self.json).await?;
+        Ok(held.keep(&self.servers, signals).await)
     }
 }
 
@@ -111,9 +133,11 @@ Examples:
     zmtp clone set lamp on --connect tcp://192.0.2.7:5556
   A file:
     zmtp clone set logo.png - --connect tcp://192.0.2.7:5556 < logo.png
-  This machine is there, as long as this is said often enough:
-    zmtp clone set \"here/$(hostname)\" \"$$\" --ttl 30s --connect tcp://192.0.2.7:5556
-  Be the one who does it, if nobody is:
-    zmtp clone set leader \"$(hostname)\" --if-absent --ttl 1m --connect tcp://192.0.2.7:5556
+  This machine is there, as long as this runs:
+    zmtp clone set \"here/$(hostname)\" \"$$\" --hold 10s --connect tcp://192.0.2.7:5556
+  Be the one who does it, if nobody is, until this ends:
+    zmtp clone set leader \"$(hostname)\" --if-absent --hold 10s --connect tcp://192.0.2.7:5556
+  For half a minute:
+    zmtp clone set doors open --ttl 30s --connect tcp://192.0.2.7:5556
   Change what was read, unless somebody was faster:
     zmtp clone set count 8 --if-version 1795000000000.17 --connect tcp://192.0.2.7:5556";

@@ -1,12 +1,10 @@
 //! `zmtp clone watch`: what there is, and then everything that changes.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use clap::Args;
 use serde_json::json;
 use zmtp::Message;
-use zmtp_patterns::clone::{Client, Entry, Health, Tree, Update, Version, Watched};
+use zmtp_patterns::clone::{Client, Entry, Health, Lasts, Tree, Update, Version, Watched};
 
 use crate::clone::servers::Servers;
 use crate::clone::{entry, keys};
@@ -104,8 +102,8 @@ impl Watch {
                 Message::new("now").with(keys.to_string())
             })
             .await?;
-        let line = |key: &Bytes, Entry { value, version, ttl }: &Entry| {
-            self.line("is", key, *version, Some((value, *ttl)))
+        let line = |key: &Bytes, Entry { value, version, lasts }: &Entry| {
+            self.line("is", key, *version, Some((value, *lasts)))
         };
         entry::print_all(output, tree, prefix, line).await
     }
@@ -115,13 +113,7 @@ impl Watch {
         self.line(event, &update.key, update.version, value)
     }
 
-    fn line(
-        &self,
-        event: &str,
-        key: &Bytes,
-        version: Version,
-        value: Option<(&Bytes, Option<Duration>)>,
-    ) -> Message {
+    fn line(&self, event: &str, key: &Bytes, version: Version, value: Option<(&Bytes, Lasts)>) -> Message {
         if !self.json {
             let line = Message::new(event).with(key.clone()).with(version.to_string());
             return match value {

@@ -3,6 +3,7 @@
 mod bench;
 mod diff;
 mod ends;
+mod hold;
 mod keys;
 mod load;
 #[cfg(target_os = "linux")]

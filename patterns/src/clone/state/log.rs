@@ -88,7 +88,7 @@ fn cost(update: &Update) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clone::wire::Changed;
+    use crate::clone::wire::{Changed, Lasts};
 
     #[test]
     fn who_missed_what_is_still_there_gets_it_and_others_are_told_that_it_is_gone() {
@@ -117,7 +117,7 @@ mod tests {
     fn it_has_no_more_octets_than_it_may() {
         let mut log = Log::new(Version::default(), 1000, 3000);
         for seq in 1..100 {
-            let change = Changed::Set { value: vec![0; 500].into(), ttl: None };
+            let change = Changed::Set { value: vec![0; 500].into(), lasts: Lasts::Forever };
             let version = Version { epoch: 1, seq };
             log.push(Update { version, until: seq, key: "k".into(), change, writer: None });
             assert!(log.bytes() <= 3000 && log.len() > 0);

@@ -1,6 +1,7 @@
 //! Who decides what: [`Server`] and [`Replica`], plain state machines; [`Node`], one of a pair of servers, which is the one
 //! or the other; and the [`Witness`] of such pairs.
 
+mod lives;
 mod log;
 mod node;
 mod pair;

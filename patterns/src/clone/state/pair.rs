@@ -369,7 +369,9 @@ impl Pair {
             Order::HandOver if self.role == Role::Active && self.standby().is_some() => {
                 self.become_(now, Role::Leaving);
             }
-            Order::Promote if !self.role.decides() && self.may_decide(now) => self.promote(now),
+            Order::Promote if !self.role.decides() && !self.has_twin && self.may_decide(now) => {
+                self.promote(now);
+            }
             _ => return false,
         }
         true

@@ -1,7 +1,11 @@
 //! What a server has, what it writes down of that, and what it finds when it is started again.
 
+use std::time::Duration;
+
 use crate::clone::tree::Tree;
 use crate::clone::version::Version;
+#[cfg(test)]
+use crate::clone::wire::Changed;
 use crate::clone::wire::{Update, Writing};
 
 /// What is written down together or not at all.
@@ -30,6 +34,8 @@ pub struct Held {
     pub tree: Tree,
     /// Writes that may be said again, and what came of them. In the order of their numbers.
     pub writes: Vec<(Writing, Version)>,
+    /// Sessions that are open, and their times.
+    pub sessions: Vec<(u64, Duration)>,
 }
 
 #[cfg(test)]
@@ -46,6 +52,12 @@ impl Held {
 
     fn change(&mut self, Update { version, until, key, change, writer }: Update) {
         self.version = version;
+        if let Changed::Opened { session, .. } | Changed::Closed(session) = change {
+            self.sessions.retain(|(other, _)| *other != session);
+        }
+        if let Changed::Opened { session, ttl } = change {
+            self.sessions.push((session, ttl));
+        }
         self.tree.apply(key, change, version);
         if let Some(write) = writer {
             let is_in_its_place =
@@ -57,6 +69,7 @@ impl Held {
 
     pub(in crate::clone) fn in_order(mut self) -> Self {
         self.writes.sort_unstable();
+        self.sessions.sort_unstable();
         self
     }
 }

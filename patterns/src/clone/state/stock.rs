@@ -1,10 +1,10 @@
 //! Everything that a server needs to go on where another has stopped.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::lives::Lives;
 use super::log::Log;
 use super::record::Held;
 use super::writers::Writers;
@@ -19,8 +19,7 @@ pub(super) struct Stock {
     pub(super) tree: Tree,
     /// Octets of keys and values.
     pub(super) bytes: u64,
-    /// What does not last for ever, and how long it does.
-    pub(super) mortal: BTreeMap<Bytes, Duration>,
+    pub(super) lives: Lives,
     pub(super) log: Log,
     pub(super) writers: Writers,
 }
@@ -28,17 +27,18 @@ pub(super) struct Stock {
 impl Stock {
     /// With room for so many changes, and so many octets of them, for those who missed them.
     pub(super) fn new(held: Held, most: usize, most_bytes: usize, now: Instant) -> Self {
-        let Held { version, tree, writes, .. } = held;
+        let Held { version, tree, writes, sessions, .. } = held;
         let log = Log::new(version, most, most_bytes);
         let mut stock = Self {
             version,
             tree: Tree::default(),
             bytes: 0,
-            mortal: BTreeMap::new(),
+            lives: Lives::default(),
             log,
             writers: Writers::default(),
         };
         stock.replace(tree, version);
+        stock.lives.open_only(sessions);
         for (write, version) in writes {
             stock.writers.settle(now, write, Outcome::Done(version));
         }
@@ -48,8 +48,7 @@ impl Stock {
     /// This is what there is now, however it came to be.
     pub(super) fn replace(&mut self, tree: Tree, version: Version) {
         self.bytes = tree.iter(b"").map(|(key, entry)| (key.len() + entry.value.len()) as u64).sum();
-        let mortal = tree.iter(b"").filter_map(|(key, entry)| Some((key.clone(), entry.ttl?)));
-        self.mortal = mortal.collect();
+        self.lives.recount(&tree);
         self.log.begin(version);
         (self.tree, self.version) = (tree, version);
     }
@@ -59,21 +58,28 @@ impl Stock {
         let octets = |value: &Bytes| (update.key.len() + value.len()) as u64;
         let Update { version, ref key, ref change, .. } = update;
         let before = match change {
-            Changed::Set { value, ttl } => {
+            Changed::Set { value, lasts } => {
                 self.bytes += octets(value);
-                match ttl {
-                    Some(ttl) => _ = self.mortal.insert(key.clone(), *ttl),
-                    None => _ = self.mortal.remove(key),
-                }
-                self.tree.insert(key.clone(), Entry { value: value.clone(), version, ttl: *ttl })
+                self.tree.insert(key.clone(), Entry { value: value.clone(), version, lasts: *lasts })
             }
-            Changed::Deleted | Changed::Expired => {
-                self.mortal.remove(key);
-                self.tree.remove(key)
-            }
+            Changed::Deleted | Changed::Expired => self.tree.remove(key),
             Changed::Epoch | Changed::Noted => None,
+            Changed::Opened { session, ttl } => {
+                self.lives.open(*session, *ttl);
+                None
+            }
+            Changed::Closed(session) => {
+                self.lives.close(*session);
+                None
+            }
         };
-        self.bytes -= before.as_ref().map_or(0, |entry| octets(&entry.value));
+        if let Some(before) = &before {
+            self.bytes -= octets(&before.value);
+            self.lives.end(key, before.lasts);
+        }
+        if let Changed::Set { lasts, .. } = change {
+            self.lives.begin(key, *lasts);
+        }
         self.version = version;
         self.log.push(update);
     }
@@ -87,10 +93,14 @@ impl Stock {
         }
     }
 
-    /// And no others were.
+    /// And no others were; of sessions those are open that these say, and no others.
     pub(super) fn note_only(&mut self, now: Instant, updates: &[Update]) {
         self.writers = Writers::default();
         self.note(now, updates);
+        self.lives.open_only(updates.iter().filter_map(|update| match update.change {
+            Changed::Opened { session, ttl } => Some((session, ttl)),
+            _ => None,
+        }));
     }
 
     /// What came after this version: as it was done, as far as that is kept; before that, what has become of it.
@@ -98,7 +108,7 @@ impl Stock {
         let base = self.log.base();
         let is_older = |entry: &Entry| entry.version > version && entry.version <= base;
         let set = |(key, entry): (&Bytes, &Entry)| {
-            let change = Changed::Set { value: entry.value.clone(), ttl: entry.ttl };
+            let change = Changed::Set { value: entry.value.clone(), lasts: entry.lasts };
             let (version, until) = (entry.version, entry.version.seq);
             Update { version, until, key: key.clone(), change, writer: None }
         };
@@ -106,13 +116,14 @@ impl Stock {
         let mut updates: Vec<_> = entries.map(set).collect();
         updates.sort_by_key(|update| update.version);
         updates.extend(self.log.beyond(version).cloned());
-        updates.retain(|update| update.change != Changed::Epoch);
+        updates.retain(|update| !update.key.is_empty());
         updates
     }
 
     /// All of it, to be written down.
     pub(super) fn held(&self, epoch: u64, ends: &[Version]) -> Held {
         let (tree, writes) = (self.tree.clone(), self.writers.done());
-        Held { version: self.version, epoch, ends: ends.to_vec(), tree, writes }
+        let sessions = self.lives.opened();
+        Held { version: self.version, epoch, ends: ends.to_vec(), tree, writes, sessions }
     }
 }

@@ -75,9 +75,10 @@ mod tests {
 
     use super::*;
     use crate::clone::version::Version;
+    use crate::clone::wire::Lasts;
 
     fn entry(seq: u64) -> Entry {
-        Entry { value: "value".into(), version: Version { epoch: 1, seq }, ttl: None }
+        Entry { value: "value".into(), version: Version { epoch: 1, seq }, lasts: Lasts::Forever }
     }
 
     fn key(number: u32) -> Bytes {

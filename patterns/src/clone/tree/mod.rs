@@ -11,12 +11,11 @@ pub use differences::Difference;
 use std::cmp::Ordering;
 use std::ops::{AddAssign, SubAssign};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::version::Version;
-use super::wire::{Changed, at_home};
+use super::wire::{Changed, Lasts, at_home};
 
 /// What a key stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +24,8 @@ pub struct Entry {
     pub value: Bytes,
     /// Since when it is that.
     pub version: Version,
-    /// How long it lasts at least, from when the server was told, if it does not last for ever.
-    pub ttl: Option<Duration>,
+    /// How long that lasts.
+    pub lasts: Lasts,
 }
 
 impl Entry {
@@ -122,11 +121,11 @@ impl Tree {
     /// What a change makes of it.
     pub(super) fn apply(&mut self, key: Bytes, change: Changed, version: Version) {
         match change {
-            Changed::Set { value, ttl } => {
-                self.insert(at_home(key), Entry { value: at_home(value), version, ttl });
+            Changed::Set { value, lasts } => {
+                self.insert(at_home(key), Entry { value: at_home(value), version, lasts });
             }
             Changed::Deleted | Changed::Expired => _ = self.remove(&key),
-            Changed::Epoch | Changed::Noted => {}
+            Changed::Epoch | Changed::Noted | Changed::Opened { .. } | Changed::Closed(_) => {}
         }
     }
 
@@ -378,7 +377,7 @@ mod tests {
     use super::*;
 
     fn entry(seq: u64) -> Entry {
-        Entry { value: seq.to_string().into(), version: Version { epoch: 1, seq }, ttl: None }
+        Entry { value: seq.to_string().into(), version: Version { epoch: 1, seq }, lasts: Lasts::Forever }
     }
 
     /// Checks weights and sums, and says how high it is.
@@ -458,7 +457,7 @@ mod tests {
         let with = |key: &'static str, value: &'static str, seq| {
             let mut tree = Tree::default();
             let version = Version { epoch: 1, seq };
-            tree.insert(key.into(), Entry { value: value.into(), version, ttl: None });
+            tree.insert(key.into(), Entry { value: value.into(), version, lasts: Lasts::Forever });
             tree.sums(b"")
         };
         let one = with("key", "value", 1);

@@ -8,6 +8,7 @@
 //!
 //! Durations are milliseconds in 32 bits.
 
+mod lasts;
 mod pair;
 mod publication;
 mod update;
@@ -15,6 +16,7 @@ mod update;
 use std::time::Duration;
 
 use bytes::Bytes;
+pub use lasts::Lasts;
 pub(super) use pair::MAX_ENDS;
 pub use pair::{Beat, Role, Testimony};
 pub use publication::{Publication, beats, beats_about, fence, updates};
@@ -105,6 +107,24 @@ pub enum Command {
         number: u64,
         /// What.
         outcome: Outcome,
+    },
+    /// Client to server: this session is to stay open.
+    Keep {
+        /// Which.
+        session: u64,
+        /// Comes back with the answer.
+        turn: u64,
+        /// The last change that the client has heard of.
+        version: Version,
+    },
+    /// Server to client: it does, for its time from when that was said, or it is over.
+    Kept {
+        /// Which session.
+        session: u64,
+        /// As it was said.
+        turn: u64,
+        /// Whether it is open.
+        is_open: bool,
     },
     /// Operator to server: how is it?
     Ask,
@@ -199,7 +219,7 @@ pub enum Next {
 /// One of the changes of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// Of which key: 1 to [`MAX_KEY`] octets, any octets.
+    /// Of which key: 1 to [`MAX_KEY`] octets, any octets. None if it is a session that is opened or closed.
     pub key: Bytes,
     /// What it is to stand for.
     pub to: To,
@@ -214,11 +234,20 @@ pub enum To {
     Value {
         /// The value, which may be empty.
         value: Bytes,
-        /// How long at least, if not for ever.
-        ttl: Option<Duration>,
+        /// How long.
+        lasts: Lasts,
     },
     /// Nothing.
     Nothing,
+    /// No key: a session is open from now on. The client names it, with a number that nobody else has had.
+    Open {
+        /// Its number.
+        session: u64,
+        /// How long it stays open when its client is not heard.
+        ttl: Duration,
+    },
+    /// No key: this session is over, and with it what was to last with it. The only change of its write.
+    Close(u64),
 }
 
 /// On what condition a key is changed.
@@ -230,6 +259,8 @@ pub enum When {
     Absent,
     /// If it has not changed since.
     Unchanged(Version),
+    /// If it lasts with this session.
+    Held(u64),
 }
 
 /// What became of a write.
@@ -273,6 +304,9 @@ pub enum Refusal {
     /// It is to be safe at the standby, and there is none that follows.
     #[error("the write is to be safe at a standby, and there is none that follows just now")]
     NoStandby,
+    /// A key is to last with a session that is not open.
+    #[error("the session is not open any more")]
+    Session,
 }
 
 impl Command {
@@ -316,6 +350,8 @@ impl Command {
             Self::Told { .. } => 10,
             Self::Order { .. } => 11,
             Self::Obeyed { .. } => 12,
+            Self::Keep { .. } => 13,
+            Self::Kept { .. } => 14,
         }
     }
 
@@ -325,7 +361,7 @@ impl Command {
             Self::Write { changes, .. } => {
                 let value = |change: &Change| match &change.to {
                     To::Value { value, .. } => Some(value.clone()),
-                    To::Nothing => None,
+                    To::Nothing | To::Open { .. } | To::Close(_) => None,
                 };
                 changes.iter().filter_map(value).collect()
             }
@@ -366,6 +402,8 @@ impl Command {
             Self::Told { report } => report.write(fields),
             Self::Order { order } => fields.u8(*order as u8),
             Self::Obeyed { done } => fields.u8(u8::from(*done)),
+            Self::Keep { session, turn, version } => version.write(fields.u64(*session).u64(*turn)),
+            Self::Kept { session, turn, is_open } => fields.u64(*session).u64(*turn).u8(u8::from(*is_open)),
         }
     }
 
@@ -416,6 +454,16 @@ impl Command {
             10 => Self::Told { report: Report::read(fields)? },
             11 => Self::Order { order: fields.one_of("order", &[Order::HandOver, Order::Promote])? },
             12 => Self::Obeyed { done: fields.u8("done")? != 0 },
+            13 => Self::Keep {
+                session: fields.u64("session")?,
+                turn: fields.u64("turn")?,
+                version: Version::read(fields)?,
+            },
+            14 => Self::Kept {
+                session: fields.u64("session")?,
+                turn: fields.u64("turn")?,
+                is_open: fields.u8("open")? != 0,
+            },
             unknown => return Err(Malformed::Command(unknown)),
         })
     }
@@ -423,29 +471,35 @@ impl Command {
 
 impl Change {
     fn write(&self, fields: Writer) -> Writer {
-        let fields = match &self.to {
-            To::Value { ttl, .. } => fields.octets(&self.key).u8(1).duration(ttl.unwrap_or_default()),
-            To::Nothing => fields.octets(&self.key).u8(0),
+        let fields = fields.octets(&self.key);
+        let fields = match self.to {
+            To::Nothing => fields.u8(0),
+            To::Value { lasts, .. } => lasts.write(fields.u8(1)),
+            To::Open { session, ttl } => fields.u8(2).u64(session).duration(ttl),
+            To::Close(session) => fields.u8(3).u64(session),
         };
         match self.when {
             When::Always => fields.u8(0),
             When::Absent => fields.u8(1),
             When::Unchanged(version) => version.write(fields.u8(2)),
+            When::Held(session) => fields.u8(3).u64(session),
         }
     }
 
     fn read(fields: &mut Reader<'_>, payloads: &mut impl Iterator<Item = Bytes>) -> Result<Self, Malformed> {
         let key = key(fields, "key")?;
-        let to = if fields.u8("to")? == 0 {
-            To::Nothing
-        } else {
-            let ttl = Some(fields.duration("ttl")?).filter(|ttl| !ttl.is_zero());
-            To::Value { value: payloads.next().ok_or(Malformed::Frames)?, ttl }
+        let to = match fields.u8("to")? {
+            0 => To::Nothing,
+            1 => To::Value { lasts: Lasts::read(fields)?, value: payloads.next().ok_or(Malformed::Frames)? },
+            2 => To::Open { session: fields.u64("session")?, ttl: fields.duration("ttl")? },
+            3 => To::Close(fields.u64("session")?),
+            _ => return Err(Malformed::Field("to")),
         };
         let when = match fields.u8("when")? {
             0 => When::Always,
             1 => When::Absent,
             2 => When::Unchanged(Version::read(fields)?),
+            3 => When::Held(fields.u64("session")?),
             _ => return Err(Malformed::Field("when")),
         };
         Ok(Self { key, to, when })
@@ -501,7 +555,7 @@ impl Standing {
 }
 
 impl Refusal {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Full,
         Self::Key,
         Self::Value,
@@ -509,6 +563,7 @@ impl Refusal {
         Self::NotActive,
         Self::Forgotten,
         Self::NoStandby,
+        Self::Session,
     ];
 }
 
@@ -548,11 +603,14 @@ mod tests {
         let version = Version { epoch: 1, seq: 300 };
         let sums = Sums { count: 8, digest: 1 << 77 | 5 };
         let change = |key: &'static [u8], to, when| Change { key: key.into(), to, when };
-        let value = |ttl| To::Value { value: "value".into(), ttl };
+        let value = |lasts| To::Value { value: "value".into(), lasts };
         let changes = vec![
-            change(b"\0", value(Some(Duration::from_secs(2))), When::Absent),
+            change(b"\0", value(Lasts::For(Duration::from_secs(2))), When::Absent),
             change(b"b", To::Nothing, When::Unchanged(version)),
-            change(b"\xff", value(None), When::Always),
+            change(b"\xff", value(Lasts::Forever), When::Always),
+            change(b"c", value(Lasts::With(1 << 50)), When::Held(1 << 50)),
+            change(b"", To::Open { session: 1 << 50, ttl: Duration::from_secs(9) }, When::Always),
+            change(b"", To::Close(1 << 50), When::Always),
         ];
         let rows =
             |what, next| Command::Rows { request: 4, what, from: "f".into(), next, rows: "rows".into() };
@@ -584,6 +642,8 @@ mod tests {
         all.extend([Command::Ask, Command::Told { report }, Command::Told { report: Report::default() }]);
         all.extend([Order::HandOver, Order::Promote].map(|order| Command::Order { order }));
         all.extend([true, false].map(|done| Command::Obeyed { done }));
+        all.push(Command::Keep { session: 1 << 50, turn: 3, version });
+        all.extend([true, false].map(|is_open| Command::Kept { session: 1 << 50, turn: 3, is_open }));
         let beat = Duration::from_millis(250);
         all.extend(Standing::ALL.map(|standing| Command::Hail { version, standing, beat }));
         all
@@ -624,7 +684,7 @@ mod tests {
     fn the_largest_write_has_room() {
         let change = |number: u8| Change {
             key: vec![number; MAX_KEY].into(),
-            to: To::Value { value: Bytes::new(), ttl: None },
+            to: To::Value { value: Bytes::new(), lasts: Lasts::With(u64::MAX) },
             when: When::Unchanged(Version::default()),
         };
         let changes: Vec<_> = (0..MAX_CHANGES as u8).map(change).collect();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::Lasts;
 use crate::clone::version::Version;
 use crate::wire::{Malformed, Reader, Writer};
 
@@ -14,7 +15,7 @@ pub struct Update {
     pub version: Version,
     /// The number of the last change of the same batch: all of a batch happen at once.
     pub until: u64,
-    /// What has changed. Empty, and only then, if it is the epoch, or nothing.
+    /// What has changed. Empty, and only then, if it is not a key that has.
     pub key: Bytes,
     /// How.
     pub change: Changed,
@@ -29,17 +30,26 @@ pub enum Changed {
     Set {
         /// The value.
         value: Bytes,
-        /// How long it lasts at least, if not for ever.
-        ttl: Option<Duration>,
+        /// How long that lasts.
+        lasts: Lasts,
     },
     /// It was deleted.
     Deleted,
-    /// Its time was up.
+    /// Its time was up, or the session that it was to last with is over.
     Expired,
     /// No key: somebody has become the one that decides.
     Epoch,
     /// Nothing has: this write was done before, and may be said again.
     Noted,
+    /// No key: a session is open from now on.
+    Opened {
+        /// Its number.
+        session: u64,
+        /// How long it stays open when its client is not heard.
+        ttl: Duration,
+    },
+    /// No key: the session with this number is over, and nothing lasts with it any more.
+    Closed(u64),
 }
 
 /// Names a write: whose, and which.
@@ -54,16 +64,17 @@ pub struct Writing {
 impl Update {
     /// All but key and value.
     pub(super) fn write(&self, fields: Writer) -> Writer {
-        let (kind, ttl) = match &self.change {
-            Changed::Set { ttl, .. } => (0, ttl.unwrap_or_default()),
-            Changed::Deleted => (1, Duration::ZERO),
-            Changed::Expired => (2, Duration::ZERO),
-            Changed::Epoch => (3, Duration::ZERO),
-            Changed::Noted => (4, Duration::ZERO),
-        };
         let Writing { writer, number } = self.writer.unwrap_or(NOBODYS);
-        let fields = self.version.write(fields).u64(self.until).u8(kind).duration(ttl);
-        fields.u64(writer).u64(number)
+        let fields = self.version.write(fields).u64(self.until).u64(writer).u64(number);
+        match &self.change {
+            Changed::Set { lasts, .. } => lasts.write(fields.u8(0)),
+            Changed::Deleted => fields.u8(1),
+            Changed::Expired => fields.u8(2),
+            Changed::Epoch => fields.u8(3),
+            Changed::Noted => fields.u8(4),
+            Changed::Opened { session, ttl } => fields.u8(5).u64(*session).duration(*ttl),
+            Changed::Closed(session) => fields.u8(6).u64(*session),
+        }
     }
 
     /// The same, without a hold on the buffer in which it came.
@@ -91,17 +102,26 @@ impl Update {
     ) -> Result<Self, Malformed> {
         let version = Version::read(fields)?;
         let until = fields.u64("until")?;
-        let (kind, ttl) = (fields.u8("kind")?, fields.duration("ttl")?);
         let writing = Writing { writer: fields.u64("writer")?, number: fields.u64("number")? };
+        let kind = fields.u8("kind")?;
+        let lasts = if kind == 0 { Lasts::read(fields)? } else { Lasts::Forever };
+        let (session, ttl) = match kind {
+            5 => (fields.u64("session")?, fields.duration("ttl")?),
+            6 => (fields.u64("session")?, Duration::ZERO),
+            _ => (0, Duration::ZERO),
+        };
         let change = match (kind, value(fields)?) {
-            (0, Some(value)) => Changed::Set { value, ttl: (!ttl.is_zero()).then_some(ttl) },
+            (0, Some(value)) => Changed::Set { value, lasts },
             (1, None) => Changed::Deleted,
             (2, None) => Changed::Expired,
             (3, None) => Changed::Epoch,
             (4, None) => Changed::Noted,
+            (5, None) => Changed::Opened { session, ttl },
+            (6, None) => Changed::Closed(session),
             _ => return Err(Malformed::Field("kind")),
         };
-        if until < version.seq || key.is_empty() != matches!(change, Changed::Epoch | Changed::Noted) {
+        let is_of_a_key = matches!(change, Changed::Set { .. } | Changed::Deleted | Changed::Expired);
+        if until < version.seq || key.is_empty() == is_of_a_key {
             return Err(Malformed::Field("key"));
         }
         Ok(Self { version, until, key, change, writer: Some(writing).filter(|it| *it != NOBODYS) })
@@ -169,18 +189,21 @@ pub(super) mod tests {
 
     pub(in crate::clone::wire) fn some() -> Vec<Update> {
         let version = Version { epoch: 3, seq: 77 };
-        let set = Changed::Set { value: "on".into(), ttl: Some(Duration::from_millis(1500)) };
+        let set = Changed::Set { value: "on".into(), lasts: Lasts::For(Duration::from_millis(1500)) };
         let writer = Some(Writing { writer: 9, number: 4 });
         let update = Update { version, until: 78, key: "lamp".into(), change: set, writer };
         let with =
             |key: &'static [u8], change| Update { key: key.into(), change, writer: None, ..update.clone() };
         vec![
             update.clone(),
-            with(b"\0", Changed::Set { value: Bytes::new(), ttl: None }),
+            with(b"\0", Changed::Set { value: Bytes::new(), lasts: Lasts::Forever }),
+            with(b"lamp", Changed::Set { value: Bytes::new(), lasts: Lasts::With(1 << 60) }),
             with(b"lamp", Changed::Deleted),
             with(b"\xff", Changed::Expired),
             with(b"", Changed::Epoch),
             with(b"", Changed::Noted),
+            with(b"", Changed::Opened { session: 1 << 60, ttl: Duration::from_secs(3) }),
+            with(b"", Changed::Closed(1 << 60)),
         ]
     }
 
@@ -201,7 +224,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_key_is_empty_only_where_none_has_changed() {
-        for (number, key) in [(0, ""), (4, "key")] {
+        for (number, key) in [(0, ""), (5, "key"), (8, "key")] {
             let mut rows = Rows::default();
             rows.push(&Update { key: key.into(), ..some()[number].clone() });
             assert_eq!(Rows::read(&rows.end()), Err(Malformed::Field("key")));

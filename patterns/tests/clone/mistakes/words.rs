@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use tokio::time::timeout;
-use zmtp_patterns::clone::{Changed, Config, Watched};
+use zmtp_patterns::clone::{Changed, Config, Lasts, Watched};
 
 use crate::support::{SOON, agree, client, server};
 
@@ -70,7 +70,7 @@ async fn the_empty_value_is_a_value_and_no_deletion() {
             told.extend(updates.into_iter().map(|update| update.change));
         }
     }
-    let set = |value: &'static str| Changed::Set { value: Bytes::from(value), ttl: None };
+    let set = |value: &'static str| Changed::Set { value: Bytes::from(value), lasts: Lasts::Forever };
     assert_eq!(told, [set("on"), set(""), Changed::Deleted]);
 
     follower.set("lamp", "").await.unwrap();

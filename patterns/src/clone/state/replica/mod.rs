@@ -10,6 +10,7 @@
 //! the sum of their digests. A replica goes back to the last state that was proven so, and is told what came since.
 
 mod live;
+mod sessions;
 mod sync;
 mod writes;
 
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use fastrand::Rng;
 use live::Proof;
+use sessions::Holding;
 use sync::{Phase, Waiting};
 
 use super::record::Held;
@@ -81,6 +83,13 @@ pub enum ReplicaOutput {
     Send(u64, Command),
     /// This became of the write with this number.
     Written(u64, Outcome),
+    /// This session is open until then at least, or it is over.
+    Session {
+        /// Which.
+        session: u64,
+        /// Until when. None if it is over.
+        until: Option<Instant>,
+    },
     /// Tell those who watch.
     News(News),
 }
@@ -159,6 +168,8 @@ pub struct Replica {
     writes: BTreeMap<u64, (Durable, Vec<Change>)>,
     /// How many it has written.
     written: u64,
+    /// Sessions that it keeps open.
+    sessions: BTreeMap<u64, Holding>,
     /// Times in a row that writes were said again.
     repetitions: u32,
     number: u64,
@@ -184,6 +195,8 @@ enum Timer {
     Rest,
     /// Writes have no answer.
     Writes,
+    /// A session is to stay open.
+    Keep(u64),
 }
 
 impl Replica {
@@ -218,6 +231,7 @@ impl Replica {
             failures: 0,
             writes: BTreeMap::new(),
             written: 0,
+            sessions: BTreeMap::new(),
             repetitions: 0,
             number: 0,
             timers: Timers::default(),
@@ -322,6 +336,7 @@ impl Replica {
                             self.fence(now);
                         }
                         self.write_all(now);
+                        self.keep_all(now);
                     }
                 }
             }
@@ -331,6 +346,7 @@ impl Replica {
             Command::Wait { request, retry_after } => self.wait(now, request, retry_after),
             Command::Gone { request } => self.gone(now, request),
             Command::Written { number, outcome } => self.answered(now, number, outcome),
+            Command::Kept { session, turn, is_open } => self.kept(session, turn, is_open),
             _ => self.counters.malformed += 1,
         }
     }
@@ -406,6 +422,7 @@ impl Machine for Replica {
                 Timer::Ask => self.ask_again(now),
                 Timer::Rest => self.rested(now),
                 Timer::Writes => self.repeat_writes(now),
+                Timer::Keep(session) => self.keep_open(now, session),
             }
         }
     }

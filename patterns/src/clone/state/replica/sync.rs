@@ -217,8 +217,9 @@ impl Replica {
             self.counters.malformed += 1;
             return self.rest(now);
         };
+        // What a snapshot says of no key is for servers.
         let (noted, rows): (Vec<_>, Vec<_>) =
-            rows.into_iter().partition(|update| update.change == Changed::Noted);
+            rows.into_iter().partition(|update| what == What::Snapshot && update.key.is_empty());
         let mut told = match syncing.told.take() {
             Some((told, _)) => told,
             None if what == What::Snapshot => Told::Snapshot(Tree::default()),
@@ -314,7 +315,8 @@ impl Replica {
     pub(super) fn tell(&mut self, news: News) {
         match news {
             News::Changed(mut updates) => {
-                updates.retain(|update| update.change != Changed::Epoch);
+                let is_told = |update: &Update| !update.key.is_empty() || self.is_standby;
+                updates.retain(|update| is_told(update) && update.change != Changed::Epoch);
                 if !updates.is_empty() {
                     self.output.push_back(ReplicaOutput::News(News::Changed(updates)));
                 }

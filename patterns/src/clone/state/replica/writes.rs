@@ -31,7 +31,7 @@ impl Replica {
     }
 
     /// Whether it is connected to a server that decides.
-    fn is_hailed(&self) -> bool {
+    pub(super) fn is_hailed(&self) -> bool {
         self.hailed.as_ref().is_some_and(|hailed| hailed.standing == Standing::Active)
     }
 

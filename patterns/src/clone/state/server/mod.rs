@@ -10,6 +10,7 @@
 //! ```
 
 mod pages;
+mod sessions;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Debug;
@@ -17,8 +18,8 @@ use std::hash::Hash;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use pages::Telling;
 pub(in crate::clone) use pages::tidy;
+use pages::{Rest, Telling};
 use rustc_hash::FxHashMap;
 
 use super::node::NodeStatus;
@@ -28,8 +29,8 @@ use crate::Machine;
 use crate::clone::tree::Tree;
 use crate::clone::version::Version;
 use crate::clone::wire::{
-    Change, Changed, Command, Durable, MAX_CHANGES, MAX_KEY, Next, Outcome, Publication, Refusal, Standing,
-    To, Update, When, Writing, at_home, beats_about,
+    Change, Changed, Command, Durable, Lasts, MAX_CHANGES, MAX_KEY, Next, Outcome, Publication, Refusal,
+    Standing, To, Update, When, Writing, at_home, beats_about,
 };
 use crate::timers::Timers;
 use crate::wire::{Header, Malformed};
@@ -51,6 +52,10 @@ pub struct Config {
     pub log_bytes: usize,
     /// How many clients are told everything at a time. 16; others wait.
     pub snapshots: usize,
+    /// The most sessions that are open at a time. 10,000.
+    pub sessions: usize,
+    /// The most keys that last with one of them. 10,000.
+    pub session_keys: usize,
     /// About how many octets a page has. 256 KiB; an entry is not divided.
     pub page: usize,
     /// How long a client may take to ask for its next page. 60 s.
@@ -69,6 +74,8 @@ impl Default for Config {
             log: 100_000,
             log_bytes: 64 << 20,
             snapshots: 16,
+            sessions: 10_000,
+            session_keys: 10_000,
             page: 256 << 10,
             patience: Duration::from_secs(60),
             store: false,
@@ -131,6 +138,8 @@ pub struct Status {
     pub prefixes: usize,
     /// Clients that are being told everything.
     pub snapshots: usize,
+    /// Sessions that are open.
+    pub sessions: usize,
     /// If it is one of a pair: how that is.
     pub node: Option<NodeStatus>,
     /// What was counted.
@@ -148,8 +157,10 @@ pub struct Counters {
     pub refused: u64,
     /// Writes that were said again, and done once.
     pub repeated: u64,
-    /// Keys whose time was up.
+    /// Keys whose time was up, their own or that of a session.
     pub expired: u64,
+    /// Sessions whose clients were not heard for their time.
+    pub ended: u64,
     /// Times that a client was told everything.
     pub snapshots: u64,
     /// Times that a client was told what it had missed.
@@ -198,6 +209,7 @@ struct Peer {
 enum Timer {
     Beat,
     Expiry(Bytes),
+    Session(u64),
 }
 
 impl<P: Clone + Eq + Hash + Debug> Server<P> {
@@ -237,10 +249,7 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
     /// It decides from now on, in this epoch, and goes on with this.
     pub(super) fn begin(&mut self, now: Instant, stock: Stock, epoch: u64) {
         self.stock = stock;
-        for (key, ttl) in &self.stock.mortal {
-            // From the beginning: it is to live so long at least.
-            self.timers.set(Timer::Expiry(key.clone()), now + *ttl);
-        }
+        self.begin_lives(now);
         self.timers.set(Timer::Beat, now + self.config.beat);
         self.begin_epoch(epoch);
         self.standing = Standing::Active;
@@ -315,6 +324,7 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
             writers: self.stock.writers.len(),
             prefixes: self.prefixes.len(),
             snapshots: self.snapshots(),
+            sessions: self.stock.lives.sessions().len(),
             node: None,
             counters: self.counters,
         }
@@ -338,6 +348,11 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
                     self.reply(peer, durable, Command::Written { number, outcome }, outcome);
                 }
             }
+            Command::Keep { session, turn, version } => {
+                if self.goes_on(version) {
+                    self.keep(now, &peer, session, turn);
+                }
+            }
             _ => self.counters.malformed += 1,
         }
     }
@@ -357,6 +372,8 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
                 let outcome = Outcome::Refused(Refusal::NotActive);
                 self.say(peer, Command::Written { number, outcome });
             }
+            // Another one keeps it open.
+            Command::Keep { .. } => {}
             _ => self.counters.malformed += 1,
         }
     }
@@ -454,8 +471,9 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
             }
             None => {
                 self.counters.snapshots += 1;
-                let Stock { tree, version, writers, .. } = &self.stock;
-                Telling::snapshot(now, request, prefixes, tree.clone(), *version, || writers.done())
+                let Stock { tree, version, writers, lives, .. } = &self.stock;
+                let rest = || Rest { writes: writers.done(), sessions: lives.opened() };
+                Telling::snapshot(now, request, prefixes, tree.clone(), *version, rest)
             }
         };
         if let Some(it) = self.peers.get_mut(&peer) {
@@ -505,30 +523,39 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
             return Outcome::Refused(refusal);
         }
         for (number, change) in changes.iter().enumerate() {
-            let current = self.stock.tree.get(&change.key).map(|entry| entry.version);
+            let entry = self.stock.tree.get(&change.key);
+            let current = entry.map(|entry| entry.version);
             let is_so = match change.when {
                 When::Always => true,
                 When::Absent => current.is_none(),
                 When::Unchanged(version) => current == Some(version),
+                When::Held(session) => entry.is_some_and(|entry| entry.lasts == Lasts::With(session)),
             };
             if !is_so {
                 self.counters.conflicts += 1;
                 return Outcome::Conflict { change: number as u16, current };
             }
         }
+        self.counters.written += 1;
+        if let [Change { to: To::Close(session), .. }] = changes[..] {
+            self.close(now, session, &Changed::Deleted, writer);
+            return Outcome::Done(self.stock.version);
+        }
         let until = self.stock.version.seq + changes.len() as u64;
         let keys: Vec<_> = changes.iter().map(|change| change.key.clone()).collect();
         let mut updates = Vec::new();
         for Change { key, to, .. } in changes {
             let change = match to {
-                To::Value { value, ttl } => Changed::Set { value: at_home(value), ttl },
+                To::Value { value, lasts } => Changed::Set { value: at_home(value), lasts },
                 To::Nothing => Changed::Deleted,
+                To::Open { session, ttl } => Changed::Opened { session, ttl },
+                // It comes alone.
+                To::Close(session) => Changed::Closed(session),
             };
             updates.push(self.change(now, until, key, change, writer));
         }
         self.record(Record::Batch(updates));
         self.end_batch(&keys);
-        self.counters.written += 1;
         Outcome::Done(self.stock.version)
     }
 
@@ -539,8 +566,12 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
         let (mut keys, mut bytes) = (self.stock.tree.len(), self.stock.bytes);
         let mut adds = false;
         for change in changes {
-            if !(1..=MAX_KEY).contains(&change.key.len()) {
+            let is_of_none = matches!(change.to, To::Open { .. } | To::Close(_));
+            if change.key.is_empty() != is_of_none || change.key.len() > MAX_KEY {
                 return Err(Refusal::Key);
+            }
+            if matches!(change.to, To::Close(_)) && changes.len() > 1 {
+                return Err(Refusal::Changes);
             }
             if let To::Value { value, .. } = &change.to {
                 if value.len() > self.config.value {
@@ -556,7 +587,7 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
         if adds && (keys > self.config.keys || bytes > self.config.bytes) {
             return Err(Refusal::Full);
         }
-        Ok(())
+        self.check_sessions(changes)
     }
 
     /// The next change of all.
@@ -571,8 +602,12 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
         let Version { epoch, seq } = self.stock.version;
         let version = Version { epoch, seq: seq + 1 };
         self.timers.clear(Timer::Expiry(key.clone()));
-        if let Changed::Set { ttl: Some(ttl), .. } = &change {
-            self.timers.set(Timer::Expiry(key.clone()), now + *ttl);
+        match &change {
+            Changed::Set { lasts: Lasts::For(ttl), .. } => {
+                self.timers.set(Timer::Expiry(key.clone()), now + *ttl);
+            }
+            Changed::Opened { session, ttl } => self.timers.set(Timer::Session(*session), now + *ttl),
+            _ => {}
         }
         let update = Update { version, until, key, change, writer };
         self.stock.change(update.clone());
@@ -683,6 +718,7 @@ impl<P: Clone + Eq + Hash + Debug> Machine for Server<P> {
                     let update = self.change(now, until, key, Changed::Expired, None);
                     self.record(Record::Batch(vec![update]));
                 }
+                Timer::Session(session) => self.expire(now, session),
             }
         }
     }

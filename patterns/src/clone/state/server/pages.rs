@@ -1,6 +1,6 @@
 //! What clients are being told, page by page, as fast as each asks for it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -8,6 +8,15 @@ use crate::clone::state::log::Log;
 use crate::clone::tree::Tree;
 use crate::clone::version::Version;
 use crate::clone::wire::{Changed, Command, Next, Rows, Update, What, Writing};
+
+/// What there is besides keys.
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    /// Writes that may be said again, and what came of them.
+    pub(super) writes: Vec<(Writing, Version)>,
+    /// Sessions that are open.
+    pub(super) sessions: Vec<(u64, Duration)>,
+}
 
 /// What one client is being told.
 #[derive(Debug)]
@@ -24,8 +33,8 @@ pub(super) struct Telling {
 
 #[derive(Debug)]
 enum Source {
-    /// As it was when the client asked, with the writes that may be said again, if it asked for everything.
-    Snapshot(Tree, Version, Vec<(Writing, Version)>),
+    /// As it was when the client asked; if it asked for everything, with what else a server needs to go on.
+    Snapshot(Tree, Version, Rest),
     /// What has changed since, up to when the last page is asked for.
     Delta,
 }
@@ -37,11 +46,11 @@ impl Telling {
         prefixes: Vec<Bytes>,
         tree: Tree,
         version: Version,
-        done: impl FnOnce() -> Vec<(Writing, Version)>,
+        rest: impl FnOnce() -> Rest,
     ) -> Self {
         let prefixes = tidy(prefixes);
-        let done = if prefixes.iter().any(Bytes::is_empty) { done() } else { Vec::new() };
-        let source = Source::Snapshot(tree, version, done);
+        let rest = if prefixes.iter().any(Bytes::is_empty) { rest() } else { Rest::default() };
+        let source = Source::Snapshot(tree, version, rest);
         Self { request, prefixes, source, first: Bytes::new(), asked: now }
     }
 
@@ -64,10 +73,10 @@ impl Telling {
         log: &Log,
     ) -> Option<Command> {
         let (rows, next) = match &self.source {
-            Source::Snapshot(tree, version, done) => {
+            Source::Snapshot(tree, version, rest) => {
                 let (mut rows, next) = self.snapshot_page(&from, most, tree, *version);
                 if matches!(next, Next::End { .. }) {
-                    done.iter().map(|(write, version)| noted(*write, *version)).for_each(|it| rows.push(&it));
+                    rest.updates(*version).for_each(|update| rows.push(&update));
                 }
                 (rows, next)
             }
@@ -85,7 +94,7 @@ impl Telling {
                 if rows.len() >= most {
                     return (rows, Next::Page(key.clone()));
                 }
-                let change = Changed::Set { value: entry.value.clone(), ttl: entry.ttl };
+                let change = Changed::Set { value: entry.value.clone(), lasts: entry.lasts };
                 let (version, until) = (entry.version, entry.version.seq);
                 rows.push(&Update { version, until, key: key.clone(), change, writer: None });
             }
@@ -119,10 +128,18 @@ impl Telling {
     }
 }
 
-/// This write was done, and came to that.
-fn noted(write: Writing, version: Version) -> Update {
-    let (until, key, writer) = (version.seq, Bytes::new(), Some(write));
-    Update { version, until, key, change: Changed::Noted, writer }
+impl Rest {
+    fn updates(&self, version: Version) -> impl Iterator<Item = Update> {
+        let opened = self.sessions.iter().map(move |(session, ttl)| {
+            let change = Changed::Opened { session: *session, ttl: *ttl };
+            Update { version, until: version.seq, key: Bytes::new(), change, writer: None }
+        });
+        let noted = self.writes.iter().map(|(write, version)| {
+            let (version, until, writer) = (*version, version.seq, Some(*write));
+            Update { version, until, key: Bytes::new(), change: Changed::Noted, writer }
+        });
+        opened.chain(noted)
+    }
 }
 
 /// Where a page of changes begins that begins with this one.

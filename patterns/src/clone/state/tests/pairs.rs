@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 
 use super::history::{History, Promised};
-use super::seeds::{every_seed, plan, weather};
+use super::seeds::{check_ends, check_sessions, every_seed, plan, weather};
 use super::town::{
     Chronicle, Glimpse, ReplicaProcess, Seen, ServerProcess, Setup, Shelf, Shown, Window, WitnessProcess,
 };
@@ -289,6 +289,10 @@ fn live(seed: u64, tell: bool) {
     town.check_witness();
     town.check_divergence();
     town.history().check().unwrap();
+    if town.witness.is_some() {
+        check_sessions(&town.chronicle);
+    }
+    check_ends(&town.shown[0].borrow().tree, town.replicas.iter().map(|(.., window)| window));
 }
 
 #[test]

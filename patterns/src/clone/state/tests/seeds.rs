@@ -14,8 +14,9 @@ use super::history::{History, Promised};
 use super::town::{Chronicle, Glimpse, Planned, ReplicaProcess, Seen, ServerProcess, Setup, Shown, Window};
 use crate::backoff::Backoff;
 use crate::clone::state::{Config, Health, News, ReplicaConfig};
+use crate::clone::tree::Tree;
 use crate::clone::version::Version;
-use crate::clone::wire::{Change, Durable, Outcome, To, Update, When, Writing};
+use crate::clone::wire::{Change, Changed, Durable, Lasts, Outcome, To, Update, When, Writing};
 use crate::sim::{Host, Weather, World};
 
 /// Everything about one town.
@@ -233,6 +234,32 @@ impl Town {
     }
 }
 
+/// While a client knows that its session is open nobody closes it but the client.
+pub(super) fn check_sessions(chronicle: &Chronicle) {
+    let mut until: BTreeMap<u64, Instant> = BTreeMap::new();
+    for (at, seen) in chronicle.borrow().iter() {
+        match seen {
+            Seen::Session { session, until: Some(sure) } => _ = until.insert(*session, *sure),
+            Seen::Published {
+                update: Update { change: Changed::Closed(session), writer: None, .. }, ..
+            } => {
+                let sure = until.get(session);
+                assert!(sure.is_none_or(|sure| sure <= at), "session {session} was closed too early");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What lasts with a session lasts no longer than there is somebody who keeps it open.
+pub(super) fn check_ends<'a>(tree: &Tree, glimpses: impl Iterator<Item = &'a Window<Glimpse>>) {
+    let held: BTreeSet<_> = glimpses.flat_map(|window| window.borrow().sessions.clone()).collect();
+    for (key, entry) in tree.iter(b"") {
+        let Lasts::With(session) = entry.lasts else { continue };
+        assert!(held.contains(&session), "{key:?} has outlived session {session}");
+    }
+}
+
 /// Half of the towns have a quiet network; in the others some is lost, and some comes twice.
 pub(super) fn weather(rng: &mut Rng) -> Weather {
     let stormy = rng.bool();
@@ -245,29 +272,48 @@ pub(super) fn weather(rng: &mut Rng) -> Weather {
 
 /// What a replica's owner writes, and when.
 pub(super) fn plan(rng: &mut Rng, start: Instant) -> Vec<Planned> {
+    // Half of them have a session, and some have a second one.
+    let mut session = rng.bool().then(|| rng.u64(1..));
     let mut plan: Vec<_> = (0..rng.usize(0..20))
         .map(|_| {
             let changes = match rng.u8(..4) {
-                0 => (0..rng.usize(2..6)).map(|_| change(rng)).collect(),
-                _ => vec![change(rng)],
+                0 => (0..rng.usize(2..6)).map(|_| change(rng, session)).collect(),
+                _ => vec![change(rng, session)],
             };
-            (start + Duration::from_millis(rng.u64(1..4000)), Durable::Server, changes)
+            (start + Duration::from_millis(rng.u64(200..4000)), Durable::Server, changes)
         })
         .collect();
+    plan.sort_by_key(|(at, ..)| *at);
+    while let Some(number) = session {
+        let ttl = Duration::from_millis(rng.u64(100..2000));
+        let begin = start + Duration::from_millis(rng.u64(1..2000));
+        let change = |to| vec![Change { key: Bytes::new(), to, when: When::Always }];
+        plan.push((begin, Durable::Server, change(To::Open { session: number, ttl })));
+        let end = begin + Duration::from_millis(rng.u64(1..2000));
+        if rng.bool() {
+            plan.push((end, Durable::Server, change(To::Close(number))));
+        }
+        session = (rng.u8(..4) == 0).then(|| rng.u64(1..));
+    }
     plan.sort_by_key(|(at, ..)| *at);
     plan
 }
 
-fn change(rng: &mut Rng) -> Change {
+fn change(rng: &mut Rng, session: Option<u64>) -> Change {
     let names = ["a/1", "a/2", "a/x/1", "a/x/2", "b/1", "b/2", "c", "cc", "d", "e"];
-    let ttl = (rng.u8(..5) == 0).then(|| Duration::from_millis(rng.u64(10..2000)));
+    let lasts = match (rng.u8(..5), session) {
+        (0, _) => Lasts::For(Duration::from_millis(rng.u64(10..2000))),
+        (1 | 2, Some(session)) => Lasts::With(session),
+        _ => Lasts::Forever,
+    };
     let to = match rng.u8(..4) {
         0 => To::Nothing,
-        _ => To::Value { value: rng.u16(..).to_string().into(), ttl },
+        _ => To::Value { value: rng.u16(..).to_string().into(), lasts },
     };
-    let when = match rng.u8(..6) {
+    let when = match rng.u8(..7) {
         0 => When::Absent,
         1 => When::Unchanged(Version { epoch: 1, seq: rng.u64(1..10) }),
+        2 => When::Held(session.unwrap_or(1)),
         _ => When::Always,
     };
     Change { key: rng.choice(names).unwrap_or_default().into(), to, when }
@@ -285,6 +331,8 @@ fn live(seed: u64, tell: bool) {
     town.check_writes();
     town.check_store();
     town.check_history();
+    check_sessions(&town.chronicle);
+    check_ends(&town.tree.borrow().tree, town.replicas.iter().map(|(.., window)| window));
 }
 
 /// Lives through ten thousand towns, or `SEEDS`, or one again: `SEED`.

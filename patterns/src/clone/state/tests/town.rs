@@ -17,8 +17,8 @@ use crate::clone::state::{
 use crate::clone::tree::Tree;
 use crate::clone::version::Version;
 use crate::clone::wire::{
-    Beat, Change, Changed, Command, Durable, Next, Outcome, Publication, Role, Rows, Testimony, Update, What,
-    Writing,
+    Beat, Change, Changed, Command, Durable, Next, Outcome, Publication, Role, Rows, Testimony, To, Update,
+    What, Writing,
 };
 use crate::sim::{Act, Boot, Happening, Link};
 
@@ -41,6 +41,8 @@ pub(super) enum Seen {
     Read { since: Instant, prefixes: Vec<Bytes>, version: Version, rows: Vec<Update> },
     /// A replica's write has an outcome.
     Written { replica: (usize, u32), number: u64, durable: Durable, outcome: Outcome },
+    /// A replica knows that this session is open until then, or that it is over.
+    Session { session: u64, until: Option<Instant> },
 }
 
 pub(super) type Chronicle = Rc<RefCell<Vec<(Instant, Seen)>>>;
@@ -247,7 +249,7 @@ impl ServerProcess {
                 let frames = std::iter::once(Bytes::from(head)).chain(payloads).collect();
                 self.acts.push_back(Act::Send(Link(PEER[0]), frames));
             }
-            ReplicaOutput::Written(..) | ReplicaOutput::News(_) => {}
+            ReplicaOutput::Written(..) | ReplicaOutput::News(_) | ReplicaOutput::Session { .. } => {}
         }
     }
 
@@ -378,9 +380,11 @@ pub(super) struct ReplicaProcess {
     /// When it writes what.
     plan: VecDeque<Planned>,
     /// Its writes, by number.
-    written: BTreeMap<u64, Durable>,
+    written: BTreeMap<u64, Planned>,
     /// What it has asked to be told last: by which number, when first, and under which prefixes.
     asked: (u64, Instant, Vec<Bytes>),
+    /// Sessions that it keeps open.
+    sessions: BTreeSet<u64>,
     announce: Instant,
     /// What it knows from news alone.
     watched: BTreeMap<Bytes, (Version, Bytes)>,
@@ -399,6 +403,8 @@ pub(super) struct Glimpse {
     pub(super) tree: Tree,
     pub(super) health: Health,
     pub(super) open: usize,
+    /// Sessions that it keeps open.
+    pub(super) sessions: BTreeSet<u64>,
 }
 
 impl ReplicaProcess {
@@ -419,6 +425,7 @@ impl ReplicaProcess {
             plan: plan.iter().filter(|(at, ..)| *at > boot.now).cloned().collect(),
             written: BTreeMap::new(),
             asked: (0, boot.now, Vec::new()),
+            sessions: BTreeSet::new(),
             announce: boot.now,
             watched: BTreeMap::new(),
             chronicle,
@@ -472,8 +479,20 @@ impl ReplicaProcess {
                     self.acts.push_back(Act::Send(self.links()[0], frames));
                 }
                 ReplicaOutput::Written(number, outcome) => {
-                    let durable = self.written.remove(&number).unwrap_or_default();
+                    let Some((since, durable, changes)) = self.written.remove(&number) else { continue };
                     self.see(Seen::Written { replica: self.me, number, durable, outcome });
+                    if let ([Change { to: To::Open { session, ttl }, .. }], Outcome::Done(_)) =
+                        (&changes[..], outcome)
+                    {
+                        self.sessions.insert(*session);
+                        self.replica.hold(self.now, *session, *ttl, since);
+                    }
+                }
+                ReplicaOutput::Session { session, until } => {
+                    if until.is_none() {
+                        self.sessions.remove(&session);
+                    }
+                    self.see(Seen::Session { session, until });
                 }
                 ReplicaOutput::News(news) => {
                     has_news = true;
@@ -489,8 +508,12 @@ impl ReplicaProcess {
             assert!(known.eq(there), "{:?} was not told everything", self.me);
         }
         let replica = &self.replica;
-        *self.window.borrow_mut() =
-            Glimpse { tree: replica.tree().clone(), health: replica.health(), open: replica.open() };
+        *self.window.borrow_mut() = Glimpse {
+            tree: replica.tree().clone(),
+            health: replica.health(),
+            open: replica.open(),
+            sessions: self.sessions.clone(),
+        };
     }
 
     fn learn(&mut self, news: &News) {
@@ -560,10 +583,11 @@ impl Machine for ReplicaProcess {
     fn wake(&mut self, now: Instant) {
         self.now = now;
         while let Some((_, durable, changes)) = self.plan.pop_front_if(|(at, ..)| *at <= now) {
-            let number = self.replica.write(now, durable, changes.clone());
-            self.written.insert(number, durable);
-            let write = Writing { writer: self.session, number };
-            self.see(Seen::Invoked { replica: self.me, write, changes });
+            if let [Change { to: To::Close(session), .. }] = changes[..] {
+                self.sessions.remove(&session);
+                self.replica.release(session);
+            }
+            self.write(durable, changes);
         }
         self.replica.wake(now);
         if self.announce <= now {
