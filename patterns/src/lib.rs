@@ -17,6 +17,7 @@
 pub mod balancer;
 pub mod classic;
 pub mod clone;
+pub mod process;
 pub mod sim;
 pub mod wire;
 

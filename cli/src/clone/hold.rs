@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zmtp_patterns::clone::{Change, Client, Durable, Session, Version};
+use zmtp_patterns::clone::{Change, Client, Durable, Lasts, Session, Version};
 
 use super::servers::{Servers, refused};
 use crate::exit::{Exit, say};
@@ -22,20 +22,10 @@ impl Held {
         servers: &Servers,
         ttl: Duration,
         durable: Durable,
-        change: impl FnOnce(&Session) -> Change,
+        change: impl FnOnce(Lasts) -> Change,
     ) -> Result<(Self, Version), Exit> {
         let client = servers.writer();
-        let taking = async {
-            let session = client.session(ttl).await?;
-            match client.write_durably(durable, vec![change(&session)]).await {
-                Ok(version) => Ok((session, version)),
-                Err(error) => {
-                    // So that it is not open for its time.
-                    session.close().await?;
-                    Err(error)
-                }
-            }
-        };
+        let taking = client.session_with(ttl, durable, |lasts| vec![change(lasts)]);
         let (session, version) = servers.in_time(taking).await?.map_err(refused)?;
         Ok((Self { client, session, ttl }, version))
     }

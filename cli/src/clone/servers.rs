@@ -50,10 +50,15 @@ impl Reach {
 impl Servers {
     /// A client that follows what begins with this.
     pub(crate) fn follow(&self, prefix: &Bytes) -> Client {
+        Client::start(self.connect.clone(), self.config(prefix))
+    }
+
+    /// How such a client goes about it.
+    pub(crate) fn config(&self, prefix: &Bytes) -> ClientConfig {
         let (config, security) = (ClientConfig::of([prefix.clone()]), self.reach.secured.security());
         let control = config.control.security(security.clone());
         let updates = config.updates.security(security);
-        Client::start(self.connect.clone(), ClientConfig { control, updates, ..config })
+        ClientConfig { control, updates, ..config }
     }
 
     /// A client that only writes.

@@ -70,6 +70,8 @@ pub struct State {
     pub version: Version,
     /// Whether that can be believed to be what the server has.
     pub health: Health,
+    /// Which of its servers it follows, counted from 0, if that one says that it decides.
+    pub server: Option<usize>,
     /// What has happened since it was started.
     pub counters: ReplicaCounters,
 }
@@ -80,9 +82,10 @@ struct View(Arc<Mutex<Replica>>);
 
 /// What can be waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Progress {
+pub(super) struct Progress {
     version: Version,
     health: Health,
+    server: Option<usize>,
 }
 
 impl View {
@@ -96,6 +99,7 @@ impl View {
             tree: replica.tree().clone(),
             version: replica.version(),
             health: replica.health(),
+            server: replica.server(),
             counters: replica.counters(),
         }
     }
@@ -210,11 +214,34 @@ impl Client {
     /// # Cancel safety
     /// If you drop the future, the server closes the session after `ttl`.
     pub async fn session(&self, ttl: Duration) -> Result<Session, WriteError> {
+        self.session_with(ttl, Durable::Server, |_| Vec::new()).await.map(|(session, _)| session)
+    }
+
+    /// The same, and changes this with it, all of it or nothing: as to take what nobody else has.
+    ///
+    /// # Errors
+    /// As [`write_durably`](Self::write_durably); if a condition does not hold no session is opened.
+    ///
+    /// # Cancel safety
+    /// As [`session`](Self::session).
+    pub async fn session_with(
+        &self,
+        ttl: Duration,
+        durable: Durable,
+        changes: impl FnOnce(Lasts) -> Vec<Change>,
+    ) -> Result<(Session, Version), WriteError> {
         let (number, since) = (fastrand::u64(1..), now());
-        self.write(vec![session::opened(number, ttl)]).await?;
+        let mut changes = changes(Lasts::With(number));
+        changes.push(session::opened(number, ttl));
+        let version = self.write_durably(durable, changes).await?;
         let (known, state) = watch::channel(SessionState::Open((since + ttl).into()));
         self.orders.send(Order::Hold(number, ttl, since, known)).map_err(|_| WriteError::Closed)?;
-        Ok(Session::new(self.clone(), number, state))
+        Ok((Session::new(self.clone(), number, state), version))
+    }
+
+    /// Wakes whoever waits when there is something new.
+    pub(super) fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.clone()
     }
 
     /// This session is not kept open any more.
@@ -387,7 +414,7 @@ impl Driver {
         }
         let progress = {
             let replica = self.view.replica();
-            Progress { version: replica.version(), health: replica.health() }
+            Progress { version: replica.version(), health: replica.health(), server: replica.server() }
         };
         self.shown.send_if_modified(|shown| std::mem::replace(shown, progress) != progress);
         for news in all_news {

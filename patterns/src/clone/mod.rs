@@ -26,6 +26,7 @@
 
 mod chp;
 mod client;
+mod modules;
 mod operator;
 mod pair;
 mod place;
@@ -41,13 +42,15 @@ mod wires;
 
 pub use chp::Chp;
 pub use client::{Client, ClientConfig, State, WriteError};
+pub use modules::{Supervisor, Switch};
 pub use operator::Operator;
 pub use pair::{Paired, Path, witness};
 pub use place::Place;
 pub use server::{Server, Sockets};
 pub use session::Session;
 pub use state::{
-    Config, Counters, Health, News, NodeStatus, PairConfig, ReplicaConfig, ReplicaCounters, Status,
+    Config, Counters, Health, ModulesConfig, News, NodeStatus, PairConfig, ReplicaConfig, ReplicaCounters,
+    Status,
 };
 pub use store::Store;
 pub use tree::{Difference, Entry, Iter, Sums, Tree};

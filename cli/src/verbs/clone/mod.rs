@@ -12,6 +12,7 @@ mod get;
 mod handover;
 mod load;
 mod ls;
+mod module;
 mod serve;
 mod set;
 mod status;
@@ -44,6 +45,7 @@ enum CloneVerb {
     Handover(handover::Handover),
     Promote(handover::Promote),
     Witness(witness::Witness),
+    Module(module::Module),
     Diff(diff::Diff),
     Bench(bench::Bench),
 }
@@ -63,6 +65,7 @@ impl Clones {
             CloneVerb::Handover(verb) => verb.run().await,
             CloneVerb::Promote(verb) => verb.run().await,
             CloneVerb::Witness(verb) => verb.run().await,
+            CloneVerb::Module(verb) => verb.run().await,
             CloneVerb::Diff(verb) => verb.run().await,
             CloneVerb::Bench(verb) => return verb.run().await,
         };

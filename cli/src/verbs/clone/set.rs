@@ -8,7 +8,7 @@ use bytes::Bytes;
 use clap::Args;
 use serde_json::json;
 use zmtp::Message;
-use zmtp_patterns::clone::{Change, Durable, Lasts, Session, To, Version, When};
+use zmtp_patterns::clone::{Change, Durable, Lasts, To, Version, When};
 
 use crate::clone::hold::Held;
 use crate::clone::servers::Servers;
@@ -85,10 +85,7 @@ impl Set {
         let cannot_listen = |error| Exit::Failed(format!("cannot listen for signals: {error}"));
         let signals = Signals::new().map_err(cannot_listen)?;
         let durable = if self.standby { Durable::Standby } else { Durable::Server };
-        let change = |session: &Session| {
-            let to = To::Value { value, lasts: session.lasts() };
-            Change { key: self.key.clone(), to, when }
-        };
+        let change = |lasts| Change { key: self.key.clone(), to: To::Value { value, lasts }, when };
         let (held, version) = Held::take(&self.servers, ttl, durable, change).await?;
         print(&self.key, version, self.json).await?;
         Ok(held.keep(&self.servers, signals).await)

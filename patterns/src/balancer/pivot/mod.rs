@@ -6,7 +6,6 @@
 //! A process inherits standard input, output and error, and no other descriptor of ours. On Unix it leads a process
 //! group, so that what it has started itself is stopped with it.
 
-mod group;
 mod kept;
 
 use std::ffi::{OsStr, OsString};
@@ -24,7 +23,7 @@ use tokio::process::{ChildStdin, Command};
 use tokio::time::{Instant, timeout};
 
 use super::worker::{Failure, Task};
-use group::Group;
+use crate::process::{self, Group};
 use kept::{Head, Tail};
 
 /// A command that is run for each task. Clones are the same.
@@ -103,7 +102,7 @@ impl Line {
         }
         command.stdin(if takes_input { Stdio::piped() } else { Stdio::null() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        group::lead(&mut command);
+        process::lead(&mut command);
         let mut child = command.spawn().map_err(|error| self.refused(&error))?;
         // Dropped before the child, whose group it is.
         let mut group = Group::of(&child);
@@ -162,7 +161,7 @@ impl Line {
             io::ErrorKind::ExecutableFileBusy | io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => {
                 return self.cannot_start(format_args!("{error}"), true);
             }
-            _ if group::is_short_of_descriptors(error) => {
+            _ if process::is_short_of_descriptors(error) => {
                 return self
                     .cannot_start(format_args!("{error}; raise `ulimit -n`, or take fewer slots"), true);
             }

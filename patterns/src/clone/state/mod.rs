@@ -3,6 +3,7 @@
 
 mod lives;
 mod log;
+mod modules;
 mod node;
 mod pair;
 mod record;
@@ -14,6 +15,7 @@ mod tests;
 mod witness;
 mod writers;
 
+pub use modules::{Modules, ModulesConfig, ModulesInput, ModulesOutput, Sight};
 pub use node::{Node, NodeInput, NodeOutput, NodeStatus};
 pub use pair::PairConfig;
 pub use record::{Held, Record};

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout};
 use zmtp::SubSocket;
 use zmtp_patterns::clone::wire::{Publication, beats};
-use zmtp_patterns::clone::{Change, Changed, Client, Durable, Place, Role, To, When};
+use zmtp_patterns::clone::{Change, Changed, Client, Durable, Lasts, Place, Role, To, When};
 
 use crate::pair::{FAILOVER, Pair};
 use crate::support::{SOON, agree, client, until};
@@ -59,7 +59,7 @@ async fn the_standby_that_deletes_a_key_lives_its_whole_time_while_one_follows_a
 /// Keys with a time to live, so that they are at the standby.
 async fn write(client: &Client) {
     let change = |number| {
-        let to = To::Value { value: "here".into(), ttl: Some(TTL) };
+        let to = To::Value { value: "here".into(), lasts: Lasts::For(TTL) };
         Change { key: format!("me {number}").into(), to, when: When::Always }
     };
     let changes = (0..KEYS).map(change).collect();

@@ -2,6 +2,7 @@
 
 mod cut;
 mod deaths;
+mod modules;
 mod starts;
 
 use std::sync::atomic::{AtomicU8, Ordering};

@@ -267,6 +267,12 @@ impl Replica {
         self.health
     }
 
+    /// Which of its servers it follows, if that one says that it decides.
+    pub fn server(&self) -> Option<usize> {
+        let hailed = self.hailed.as_ref()?;
+        (hailed.standing == Standing::Active).then_some(self.server)
+    }
+
     /// What has happened.
     pub fn counters(&self) -> ReplicaCounters {
         self.counters

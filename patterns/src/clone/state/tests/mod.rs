@@ -4,4 +4,5 @@ mod history;
 mod pairs;
 mod rules;
 mod seeds;
+mod system;
 mod town;

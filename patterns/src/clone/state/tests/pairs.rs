@@ -11,6 +11,7 @@ use fastrand::Rng;
 
 use super::history::{History, Promised};
 use super::seeds::{check_ends, check_sessions, every_seed, plan, weather};
+use super::system::SystemProcess;
 use super::town::{
     Chronicle, Glimpse, ReplicaProcess, Seen, ServerProcess, Setup, Shelf, Shown, Window, WitnessProcess,
 };
@@ -27,6 +28,8 @@ struct Town {
     shown: [Window<Shown>; 2],
     witness: Option<Host>,
     replicas: Vec<(Host, ReplicaConfig, Window<Glimpse>)>,
+    /// Each server may have a system of modules.
+    systems: Vec<Host>,
     chronicle: Chronicle,
     has_store: bool,
     /// Whether servers are killed.
@@ -104,13 +107,24 @@ impl Town {
             }
             replicas.push((host, config, window));
         }
+        let has_systems = rng.u8(..3) == 0;
+        let systems = (0..if has_systems { 2 } else { 0 }).map(|own| {
+            let seen = Rc::clone(&chronicle);
+            let host = world.add(move |boot| Box::new(SystemProcess::start(boot, own, Rc::clone(&seen))));
+            for server in servers {
+                world.dial(host, server);
+                world.dial(host, server);
+            }
+            host
+        });
+        let systems = systems.collect();
         let kills = rng.bool();
-        Self { world, servers, shown, witness, replicas, chronicle, has_store, kills, start }
+        Self { world, servers, shown, witness, replicas, systems, chronicle, has_store, kills, start }
     }
 
     fn hosts(&self) -> Vec<Host> {
         let replicas = self.replicas.iter().map(|(host, ..)| *host);
-        self.servers.into_iter().chain(self.witness).chain(replicas).collect()
+        self.servers.into_iter().chain(self.witness).chain(replicas).chain(self.systems.clone()).collect()
     }
 
     /// Things go wrong for a while.
@@ -264,6 +278,32 @@ impl Town {
         }
     }
 
+    /// J5: while the modules of one system are on, those of the other one are not; in the end those of the one who decides are.
+    fn check_systems(&self) {
+        let mut until: [Option<Instant>; 2] = [None; 2];
+        let mut is_on = [false; 2];
+        for (at, seen) in self.chronicle.borrow().iter() {
+            match seen {
+                Seen::On(system) => {
+                    let other = until[1 - system];
+                    // Without a witness there may be two who decide.
+                    assert!(
+                        self.witness.is_none() || other.is_none_or(|until| until <= *at),
+                        "system {system} is on, and the other one may be"
+                    );
+                    is_on[*system] = true;
+                }
+                Seen::Sure(system, by) => until[*system] = until[*system].max(Some(*by)),
+                Seen::Off(system) => (is_on[*system], until[*system]) = (false, None),
+                _ => {}
+            }
+        }
+        if !self.systems.is_empty() {
+            let decides = [0, 1].map(|server| self.shown[server].borrow().role == Role::Active);
+            assert_eq!(is_on, decides, "the modules of who decides are on, and no others");
+        }
+    }
+
     /// With a witness one has stopped when the other one begins.
     fn check_witness(&self) {
         let mut latest = Version::default();
@@ -292,6 +332,7 @@ fn live(seed: u64, tell: bool) {
     if town.witness.is_some() {
         check_sessions(&town.chronicle);
     }
+    town.check_systems();
     check_ends(&town.shown[0].borrow().tree, town.replicas.iter().map(|(.., window)| window));
 }
 

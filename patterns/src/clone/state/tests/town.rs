@@ -43,6 +43,12 @@ pub(super) enum Seen {
     Written { replica: (usize, u32), number: u64, durable: Durable, outcome: Outcome },
     /// A replica knows that this session is open until then, or that it is over.
     Session { session: u64, until: Option<Instant> },
+    /// The modules of a system, by its number, are on from now on.
+    On(usize),
+    /// They are off.
+    Off(usize),
+    /// They are to be off by then at the latest.
+    Sure(usize, Instant),
 }
 
 pub(super) type Chronicle = Rc<RefCell<Vec<(Instant, Seen)>>>;
@@ -371,7 +377,7 @@ impl Machine for WitnessProcess {
 
 /// A replica's process, and its owner, who writes and watches.
 pub(super) struct ReplicaProcess {
-    replica: Replica,
+    pub(super) replica: Replica,
     me: (usize, u32),
     session: u64,
     /// Two to each server; those to this one are in use.
@@ -386,11 +392,14 @@ pub(super) struct ReplicaProcess {
     /// Sessions that it keeps open.
     sessions: BTreeSet<u64>,
     announce: Instant,
+    /// What came of writes, and what is known of sessions; for who reads that.
+    pub(super) outcomes: Vec<(u64, Outcome)>,
+    pub(super) sure: Vec<(u64, Option<Instant>)>,
     /// What it knows from news alone.
     watched: BTreeMap<Bytes, (Version, Bytes)>,
     chronicle: Chronicle,
     window: Window<Glimpse>,
-    now: Instant,
+    pub(super) now: Instant,
     acts: VecDeque<Act>,
 }
 
@@ -426,6 +435,8 @@ impl ReplicaProcess {
             written: BTreeMap::new(),
             asked: (0, boot.now, Vec::new()),
             sessions: BTreeSet::new(),
+            outcomes: Vec::new(),
+            sure: Vec::new(),
             announce: boot.now,
             watched: BTreeMap::new(),
             chronicle,
@@ -450,7 +461,7 @@ impl ReplicaProcess {
         self.announce = self.now + Duration::from_millis(100);
     }
 
-    fn turn(&mut self) {
+    pub(super) fn turn(&mut self) {
         let mut has_news = false;
         while let Some(output) = self.replica.poll_output() {
             match output {
@@ -480,6 +491,7 @@ impl ReplicaProcess {
                 }
                 ReplicaOutput::Written(number, outcome) => {
                     let Some((since, durable, changes)) = self.written.remove(&number) else { continue };
+                    self.outcomes.push((number, outcome));
                     self.see(Seen::Written { replica: self.me, number, durable, outcome });
                     if let ([Change { to: To::Open { session, ttl }, .. }], Outcome::Done(_)) =
                         (&changes[..], outcome)
@@ -492,6 +504,7 @@ impl ReplicaProcess {
                     if until.is_none() {
                         self.sessions.remove(&session);
                     }
+                    self.sure.push((session, until));
                     self.see(Seen::Session { session, until });
                 }
                 ReplicaOutput::News(news) => {
@@ -535,6 +548,15 @@ impl ReplicaProcess {
         }
     }
 
+    /// Its owner writes that.
+    pub(super) fn write(&mut self, durable: Durable, changes: Vec<Change>) -> u64 {
+        let number = self.replica.write(self.now, durable, changes.clone());
+        self.written.insert(number, (self.now, durable, changes.clone()));
+        let write = Writing { writer: self.session, number };
+        self.see(Seen::Invoked { replica: self.me, write, changes });
+        number
+    }
+
     /// What fits on one page is what the server had at one moment since it was asked.
     fn read(&self, command: &Command) {
         if let Command::Rows { request, what: What::Snapshot, from, next: Next::End { version, .. }, rows } =
@@ -543,12 +565,12 @@ impl ReplicaProcess {
         {
             let (_, since, prefixes) = self.asked.clone();
             let mut rows = Rows::read(rows).expect("rows");
-            rows.retain(|update| update.change != Changed::Noted);
+            rows.retain(|update| !update.key.is_empty());
             self.see(Seen::Read { since, prefixes, version: *version, rows });
         }
     }
 
-    fn see(&self, seen: Seen) {
+    pub(super) fn see(&self, seen: Seen) {
         self.chronicle.borrow_mut().push((self.now, seen));
     }
 }

@@ -105,7 +105,7 @@ impl History {
                     let what = What::Read { prefixes, version, rows };
                     history.operations.push(Operation { asked: since, answered: Some(*at), what });
                 }
-                Seen::Role { .. } | Seen::News { .. } | Seen::Diverged { .. } => {}
+                _ => {}
             }
         }
         history.end(epoch);
@@ -221,7 +221,10 @@ impl History {
                 }
                 match counted {
                     None if *is_kept => Err("it is lost".to_owned()),
-                    Some(at) if at != *version => Err(format!("it was done as {at}")),
+                    // What was lost with a server may be done again by the next one.
+                    Some(at) if at != *version && self.promised.is_safe => {
+                        Err(format!("it was done as {at}"))
+                    }
                     _ => Ok(Some(*version)),
                 }
             }

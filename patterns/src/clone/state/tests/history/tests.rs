@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{History, Operation, Promised, What};
 use crate::clone::version::Version;
-use crate::clone::wire::{Change, Changed, Outcome, Refusal, To, Update, When, Writing};
+use crate::clone::wire::{Change, Changed, Lasts, Outcome, Refusal, To, Update, When, Writing};
 
 /// A history of a server by itself, whose versions grow with time. Times are milliseconds.
 struct Tale {
@@ -85,12 +85,12 @@ fn conflict(current: Option<Version>) -> Outcome {
 
 /// The lamp is to be so, if it was changed last by this, or by nothing.
 fn lamp(value: &'static str, when: When) -> Change {
-    Change { key: "lamp".into(), to: To::Value { value: value.into(), ttl: None }, when }
+    Change { key: "lamp".into(), to: To::Value { value: value.into(), lasts: Lasts::Forever }, when }
 }
 
 /// It is so since then, by this write.
 fn lit(seq: u64, number: u64, value: &'static str) -> Update {
-    let change = Changed::Set { value: value.into(), ttl: None };
+    let change = Changed::Set { value: value.into(), lasts: Lasts::Forever };
     Update { version: at(seq), until: seq, key: "lamp".into(), change, writer: Some(write(number)) }
 }
 
