@@ -1,5 +1,7 @@
 //! What a clone does and how fast, on this machine: a server and its clients over loopback TCP, in threads of their own.
 
+mod flood;
+mod memory;
 mod pairs;
 mod rows;
 
@@ -9,8 +11,9 @@ use std::time::Duration;
 use bytes::Bytes;
 pub(crate) use rows::ROWS;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use zmtp_patterns::clone::{
-    Change, Client, ClientConfig, Config, Lasts, Place, Server, Sockets, State, To, When,
+    Change, Client, ClientConfig, Config, Lasts, Place, Server, Sockets, State, To, Version, When,
 };
 
 use crate::bench::thread;
@@ -78,3 +81,30 @@ fn set(key: String, octets: usize) -> Change {
     let to = To::Value { value: Bytes::from(vec![b'x'; octets]), lasts: Lasts::Forever };
     Change { key: key.into(), to, when: When::Always }
 }
+
+async fn write(client: &Client, key: String, octets: usize) -> Version {
+    client.write(vec![set(key, octets)]).await.expect("a server")
+}
+
+/// 1,000,000, or the part of them that this is of a second.
+fn keys(about: Duration) -> u64 {
+    (about.as_millis() as u64 * 1000).clamp(TOGETHER, 1_000_000)
+}
+
+/// Sets so many keys of 16 octets to values of 100, in no order.
+async fn fill(client: &Client, keys: u64) {
+    client.ready().await;
+    let mut filling = JoinSet::new();
+    for batch in 0..keys / TOGETHER {
+        let client = client.clone();
+        filling.spawn(async move {
+            let key =
+                |at: u64| format!("{:016x}", (batch * TOGETHER + at).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            client.write((0..TOGETHER).map(|at| set(key(at), 100)).collect()).await.expect("a server")
+        });
+    }
+    filling.join_all().await;
+}
+
+/// So many keys are set by one write.
+const TOGETHER: u64 = 100;

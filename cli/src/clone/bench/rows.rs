@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
-use zmtp_patterns::clone::{Client, Version};
 
+use super::flood::flood;
+use super::memory::memory;
 use super::pairs::changeover;
-use super::{Served, set};
+use super::{Served, fill, keys, write};
 use crate::bench::{Figure, Row, millis, percentile};
 
 pub(crate) const ROWS: &[Row] = &[
@@ -30,7 +31,7 @@ pub(crate) const ROWS: &[Row] = &[
         figures: &[
             Figure {
                 name: "written",
-                what: "writes of 100 octets by 10 clients, 200 at a time each",
+                what: "writes of 100 octets by 10 clients, each in a thread of its own, 200 at a time each",
                 unit: "writes/s",
             },
             Figure { name: "told", what: "the same, at all of their replicas", unit: "changes/s" },
@@ -61,6 +62,15 @@ pub(crate) const ROWS: &[Row] = &[
             Figure { name: "write-joining", what: "how long a write took meanwhile, 99 of 100", unit: "ms" },
         ],
         measure: |about| Box::pin(join(about)),
+    },
+    Row {
+        name: "memory",
+        figures: &[Figure {
+            name: "memory",
+            what: "what a server alone needs for each of 1,000,000 keys of 16 octets with values of 100, or for each of the part of them that --each is of a second",
+            unit: "octets/key",
+        }],
+        measure: |about| Box::pin(memory(about)),
     },
     Row {
         name: "changeover",
@@ -111,38 +121,6 @@ async fn seen(about: Duration) -> Vec<f64> {
     vec![millis(percentile(&mut times, 50)), millis(percentile(&mut times, 99))]
 }
 
-async fn flood(about: Duration) -> Vec<f64> {
-    const CLIENTS: usize = 10;
-    let served = Served::start().await;
-    let clients: Vec<_> = (0..CLIENTS).map(|_| served.client("")).collect();
-    for client in &clients {
-        client.ready().await;
-    }
-    let (begun, mut writing) = (Instant::now(), JoinSet::new());
-    for (number, client) in clients.iter().enumerate() {
-        for task in 0..200 {
-            let client = client.clone();
-            writing.spawn(async move {
-                let (mut count, mut last) = (0_u64, Version::default());
-                while begun.elapsed() < about {
-                    last = write(&client, format!("{number}/{task}/{}", count % 5), 100).await;
-                    count += 1;
-                }
-                (count, last)
-            });
-        }
-    }
-    let done = writing.join_all().await;
-    let written = begun.elapsed();
-    let count: u64 = done.iter().map(|(count, _)| count).sum();
-    let last = done.into_iter().map(|(_, last)| last).max().unwrap_or_default();
-    for client in &clients {
-        client.wait_for(last).await;
-    }
-    let told = begun.elapsed();
-    vec![count as f64 / written.as_secs_f64(), (count * CLIENTS as u64) as f64 / told.as_secs_f64()]
-}
-
 /// From when a write of 800 octets is due to its being in its writer's replica, at one rate after the other.
 async fn curve(about: Duration) -> Vec<f64> {
     let mut figures = Vec::new();
@@ -181,22 +159,8 @@ async fn at_rate(about: Duration, rate: u32) -> Vec<Duration> {
 }
 
 async fn join(about: Duration) -> Vec<f64> {
-    const TOGETHER: u64 = 100;
-    let keys = (about.as_millis() as u64 * 1000).clamp(TOGETHER, 1_000_000);
     let served = Served::start().await;
-    let filler = served.client("\0nothing");
-    filler.ready().await;
-    let mut filling = JoinSet::new();
-    for batch in 0..keys / TOGETHER {
-        let filler = filler.clone();
-        filling.spawn(async move {
-            // In no order.
-            let key =
-                |at: u64| format!("{:016x}", (batch * TOGETHER + at).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            filler.write((0..TOGETHER).map(|at| set(key(at), 100)).collect()).await.expect("a server")
-        });
-    }
-    filling.join_all().await;
+    fill(&served.client("\0nothing"), keys(about)).await;
     let (mut usual, ()) = writes(&served, sleep(about.min(Duration::from_secs(1)))).await;
     let (mut meanwhile, (joined, _)) = writes(&served, served.join()).await;
     let write = millis(percentile(&mut usual, 99));
@@ -226,7 +190,3 @@ async fn writes<T>(served: &Served, meanwhile: impl Future<Output = T>) -> (Vec<
 }
 
 const CURVE: &str = "from when a write of 800 octets is due to its being in its writer's replica, 10 writers of 1,000 a second together";
-
-async fn write(client: &Client, key: String, octets: usize) -> Version {
-    client.write(vec![set(key, octets)]).await.expect("a server")
-}

@@ -10,12 +10,13 @@ use crate::exit::Exit;
 ///
 /// A server and clients over loopback TCP, in threads of their own: how soon a write is seen, how many there can be in a
 /// second, how soon a write is seen as there are more of them, how long it takes to be told a million keys, what that
-/// does to those who write, and how long nobody takes writes when another server of a pair begins to. A line for each
+/// does to those who write, how much memory they take, and how long nobody takes writes when another server of a pair
+/// begins to. A line for each
 /// figure: its name, the median of the rounds, the unit, the least and the most, and what it is.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Bench {
-    /// Only this row (repeatable) [rows: seen, flood, curve, join, changeover]
+    /// Only this row (repeatable) [rows: seen, flood, curve, join, memory, changeover]
     #[arg(long = "row", value_name = "NAME", value_parser = row)]
     rows: Vec<&'static Row>,
 
