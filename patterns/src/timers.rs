@@ -13,6 +13,9 @@ pub struct Timers<K> {
 impl<K: Clone + Ord> Timers<K> {
     /// This is due then, and at no other time.
     pub fn set(&mut self, name: K, at: Instant) {
+        if self.by_name.get(&name) == Some(&at) {
+            return;
+        }
         self.clear(name.clone());
         self.by_time.insert((at, name.clone()));
         self.by_name.insert(name, at);

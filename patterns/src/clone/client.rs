@@ -11,7 +11,7 @@ use zmtp::{Builder, Dealer, DealerSocket, Hwm, Sub, SubSocket};
 
 use super::place::Place;
 use super::session::{self, Session, SessionState};
-use super::state::{Health, News, Replica, ReplicaConfig, ReplicaCounters, ReplicaInput, ReplicaOutput};
+use super::state::{Health, News, Replica, ReplicaConfig, ReplicaCounters, ReplicaOutput};
 use super::tree::{Entry, Tree};
 use super::version::Version;
 use super::watch::{Look, Watch};
@@ -336,7 +336,7 @@ impl Driver {
             let deadline = self.view.replica().next_deadline();
             tokio::select! {
                 input = self.wires.next() => match input {
-                    Some(input) => self.hear(input),
+                    Some(input) => self.view.replica().handle(now(), input),
                     None => return,
                 },
                 // So that others of this thread have their turn.
@@ -353,9 +353,10 @@ impl Driver {
 
     /// What has come already, some together. Says whether it took all that there is.
     fn take_what_is_there(&mut self, orders: &mut mpsc::UnboundedReceiver<Order>) -> bool {
+        let now = now();
         for _ in 0..TOGETHER {
             if let Some(input) = self.wires.take() {
-                self.hear(input);
+                self.view.replica().handle(now, input);
             } else if let Ok(order) = orders.try_recv() {
                 self.obey(order);
             } else {
@@ -363,10 +364,6 @@ impl Driver {
             }
         }
         false
-    }
-
-    fn hear(&mut self, input: ReplicaInput) {
-        self.view.replica().handle(now(), input);
     }
 
     fn obey(&mut self, order: Order) {
@@ -408,7 +405,7 @@ impl Driver {
                         known.send_replace(state);
                     }
                 }
-                Some(ReplicaOutput::News(news)) => all_news.push(Arc::new(news)),
+                Some(ReplicaOutput::News(news)) => all_news.push(news),
                 _ => {}
             }
         }
@@ -417,9 +414,12 @@ impl Driver {
             Progress { version: replica.version(), health: replica.health(), server: replica.server() }
         };
         self.shown.send_if_modified(|shown| std::mem::replace(shown, progress) != progress);
-        for news in all_news {
-            // Nobody need listen.
-            let _ = self.news.send(news);
+        // Who listens from now on has seen it.
+        if self.news.receiver_count() > 0 {
+            for news in all_news {
+                // Nobody need listen.
+                let _ = self.news.send(Arc::new(news));
+            }
         }
     }
 

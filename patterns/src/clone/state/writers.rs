@@ -34,7 +34,9 @@ impl Writers {
     /// What became of a write that was there before.
     pub(super) fn known(&mut self, now: Instant, write: Writing, settled: u64) -> Option<Outcome> {
         let writer = self.hear(now, write.writer);
-        writer.outcomes = writer.outcomes.split_off(&settled.saturating_add(1));
+        while writer.outcomes.first_key_value().is_some_and(|(number, _)| *number <= settled) {
+            writer.outcomes.pop_first();
+        }
         let forgotten = Outcome::Refused(Refusal::Forgotten);
         (write.number <= writer.last)
             .then(|| writer.outcomes.get(&write.number).copied().unwrap_or(forgotten))

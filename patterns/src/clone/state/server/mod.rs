@@ -522,7 +522,7 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
             self.counters.refused += 1;
             return Outcome::Refused(refusal);
         }
-        for (number, change) in changes.iter().enumerate() {
+        for (number, change) in changes.iter().enumerate().filter(|(_, it)| it.when != When::Always) {
             let entry = self.stock.tree.get(&change.key);
             let current = entry.map(|entry| entry.version);
             let is_so = match change.when {
@@ -564,6 +564,10 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
             return Err(Refusal::Changes);
         }
         let (mut keys, mut bytes) = (self.stock.tree.len(), self.stock.bytes);
+        let added: usize = changes.iter().map(octets).sum();
+        // Most often there is room for all of it, whether there is something like it or not.
+        let has_room = keys + MAX_CHANGES as u64 <= self.config.keys
+            && bytes.saturating_add(added as u64) <= self.config.bytes;
         let mut adds = false;
         for change in changes {
             let is_of_none = matches!(change.to, To::Open { .. } | To::Close(_));
@@ -578,7 +582,7 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
                     return Err(Refusal::Value);
                 }
                 adds = true;
-                let before = self.stock.tree.get(&change.key);
+                let before = if has_room { None } else { self.stock.tree.get(&change.key) };
                 keys += u64::from(before.is_none());
                 bytes += (change.key.len() + value.len()) as u64;
                 bytes -= before.map_or(0, |before| (change.key.len() + before.value.len()) as u64).min(bytes);
@@ -730,6 +734,12 @@ impl<P: Clone + Eq + Hash + Debug> Machine for Server<P> {
     fn next_deadline(&self) -> Option<Instant> {
         self.timers.next()
     }
+}
+
+/// How much would be new if all of it were.
+fn octets(change: &Change) -> usize {
+    let value = if let To::Value { value, .. } = &change.to { value.len() } else { 0 };
+    change.key.len() + value
 }
 
 /// So many prefixes are looked at in each round of beats; the others are looked at in the next.
