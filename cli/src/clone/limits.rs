@@ -19,7 +19,7 @@ pub(crate) struct Limits {
     snapshots: usize,
 
     /// About how much a client is told in one message
-    #[arg(long, value_name = "SIZE", default_value = "256KiB", value_parser = units::size, help_heading = "Clients")]
+    #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = units::size, help_heading = "Clients")]
     page: u64,
 
     /// How long a client may take to ask for the next

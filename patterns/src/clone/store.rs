@@ -62,8 +62,7 @@ fn read(database: &Database) -> Result<Held, redb::Error> {
         let (key, entry) = entry?;
         let (epoch, seq, lasts, value) = entry.value();
         let (value, version) = (Bytes::copy_from_slice(value), Version { epoch, seq });
-        let entry = Entry { value, version, lasts: lasts_of(lasts) };
-        held.tree.insert(Bytes::copy_from_slice(key.value()), entry);
+        held.tree.insert(key.value(), Entry { value, version, lasts: lasts_of(lasts) });
     }
     for session in reading.open_table(SESSIONS)?.iter()? {
         let (session, ttl) = session?;

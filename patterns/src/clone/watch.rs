@@ -149,7 +149,7 @@ mod tests {
             let version = Version { epoch: 1, seq };
             let mut tree = Tree::default();
             for key in keys {
-                tree.insert((*key).into(), Entry { value: "".into(), version, lasts: Lasts::Forever });
+                tree.insert(key.as_bytes(), Entry { value: "".into(), version, lasts: Lasts::Forever });
             }
             *self.state.lock().unwrap() = State { tree, version, health, ..State::default() };
             for news in news {

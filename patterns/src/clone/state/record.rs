@@ -50,7 +50,9 @@ impl Held {
         }
     }
 
-    fn change(&mut self, Update { version, until, key, change, writer }: Update) {
+    fn change(&mut self, update: Update) {
+        self.tree.apply(&update);
+        let Update { version, until, change, writer, .. } = update;
         self.version = version;
         if let Changed::Opened { session, .. } | Changed::Closed(session) = change {
             self.sessions.retain(|(other, _)| *other != session);
@@ -58,7 +60,6 @@ impl Held {
         if let Changed::Opened { session, ttl } = change {
             self.sessions.push((session, ttl));
         }
-        self.tree.apply(key, change, version);
         if let Some(write) = writer {
             let is_in_its_place =
                 |it: &Writing| it.writer == write.writer && it.number % 1024 == write.number % 1024;

@@ -53,34 +53,25 @@ impl Stock {
         (self.tree, self.version) = (tree, version);
     }
 
-    /// This has changed. Keys and values are kept as they are.
+    /// This has changed. The log keeps it as it is.
     pub(super) fn change(&mut self, update: Update) {
         let octets = |value: &Bytes| (update.key.len() + value.len()) as u64;
-        let Update { version, ref key, ref change, .. } = update;
-        let before = match change {
-            Changed::Set { value, lasts } => {
-                self.bytes += octets(value);
-                self.tree.insert(key.clone(), Entry { value: value.clone(), version, lasts: *lasts })
-            }
-            Changed::Deleted | Changed::Expired => self.tree.remove(key),
-            Changed::Epoch | Changed::Noted => None,
-            Changed::Opened { session, ttl } => {
-                self.lives.open(*session, *ttl);
-                None
-            }
-            Changed::Closed(session) => {
-                self.lives.close(*session);
-                None
-            }
-        };
+        let Update { version, key, change, .. } = &update;
+        let before = self.tree.apply(&update);
         if let Some(before) = &before {
             self.bytes -= octets(&before.value);
             self.lives.end(key, before.lasts);
         }
-        if let Changed::Set { lasts, .. } = change {
-            self.lives.begin(key, *lasts);
+        match change {
+            Changed::Set { value, lasts } => {
+                self.bytes += octets(value);
+                self.lives.begin(key, *lasts);
+            }
+            Changed::Opened { session, ttl } => self.lives.open(*session, *ttl),
+            Changed::Closed(session) => self.lives.close(*session),
+            _ => {}
         }
-        self.version = version;
+        self.version = *version;
         self.log.push(update);
     }
 

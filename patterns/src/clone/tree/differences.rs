@@ -98,7 +98,7 @@ mod tests {
                         tree.remove(&key);
                         map.remove(&key);
                     } else {
-                        tree.insert(key.clone(), entry.clone());
+                        tree.insert(&key, entry.clone());
                         map.insert(key, entry);
                     }
                 }
@@ -119,9 +119,9 @@ mod tests {
     fn what_is_equal_is_not_looked_at() {
         let (mut one, mut other) = (Tree::default(), Tree::default());
         for number in 0..60_000 {
-            one.insert(key(number), entry(1));
+            one.insert(&key(number), entry(1));
             // Another order makes another tree.
-            other.insert(key(59_999 - number), entry(1));
+            other.insert(&key(59_999 - number), entry(1));
         }
         let looks = |one: &Tree, other: &Tree| {
             let mut comparison = Comparison { other, found: Vec::new(), looks: 0 };
@@ -130,9 +130,9 @@ mod tests {
         };
         assert_eq!(looks(&one, &other), (0, 1));
         for number in [7, 30_000, 59_998] {
-            one.insert(key(number), entry(2));
+            one.insert(&key(number), entry(2));
         }
-        other.insert(key(60_000), entry(1));
+        other.insert(&key(60_000), entry(1));
         let (found, looks) = looks(&one, &other);
         assert!(found == 4 && looks < 200, "{found} with {looks} looks");
     }

@@ -4,7 +4,9 @@
 //!
 //! It is a weight-balanced tree: the counts that it has anyway keep it flat.
 
+mod append;
 mod differences;
+mod sweep;
 
 pub use differences::Difference;
 
@@ -15,7 +17,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::version::Version;
-use super::wire::{Changed, Lasts, at_home};
+use super::wire::{Changed, Lasts, Update, at_home};
 
 /// What a key stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,8 +108,8 @@ impl Tree {
         self.root.is_none()
     }
 
-    /// The key stands for this now. Says what it stood for.
-    pub fn insert(&mut self, key: Bytes, entry: Entry) -> Option<Entry> {
+    /// The key stands for this now, and is copied if it is new. Says what it stood for.
+    pub fn insert(&mut self, key: &[u8], entry: Entry) -> Option<Entry> {
         insert(&mut self.root, key, entry)
     }
 
@@ -118,14 +120,14 @@ impl Tree {
         remove(&mut self.root, key)
     }
 
-    /// What a change makes of it.
-    pub(super) fn apply(&mut self, key: Bytes, change: Changed, version: Version) {
+    /// What a change makes of it. Says what its key stood for.
+    pub(super) fn apply(&mut self, Update { version, key, change, .. }: &Update) -> Option<Entry> {
         match change {
             Changed::Set { value, lasts } => {
-                self.insert(at_home(key), Entry { value: at_home(value), version, lasts });
+                self.insert(key, Entry { value: at_home(value.clone()), version: *version, lasts: *lasts })
             }
-            Changed::Deleted | Changed::Expired => _ = self.remove(&key),
-            Changed::Epoch | Changed::Noted | Changed::Opened { .. } | Changed::Closed(_) => {}
+            Changed::Deleted | Changed::Expired => self.remove(key),
+            _ => None,
         }
     }
 
@@ -172,7 +174,7 @@ impl Tree {
                 &node.left
             };
         }
-        Iter { path }
+        Iter { path, is_sweep: false }
     }
 }
 
@@ -189,6 +191,7 @@ impl Eq for Tree {}
 pub struct Iter<'a> {
     /// Nodes that come yet, each before its right subtree; the next one last.
     path: Vec<&'a Node>,
+    is_sweep: bool,
 }
 
 impl<'a> Iterator for Iter<'a> {
@@ -196,10 +199,13 @@ impl<'a> Iterator for Iter<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let node = self.path.pop()?;
-        let mut link = &node.right;
+        let (mut above, mut link) = (node, &node.right);
         while let Some(next) = link {
+            if self.is_sweep {
+                sweep::fetch(above, next);
+            }
             self.path.push(next);
-            link = &next.left;
+            (above, link) = (next, &next.left);
         }
         Some((&node.key, &node.entry))
     }
@@ -217,14 +223,13 @@ fn sums(link: &Link) -> Sums {
     link.as_ref().map_or_else(Sums::default, |node| node.sums)
 }
 
-fn insert(link: &mut Link, key: Bytes, entry: Entry) -> Option<Entry> {
+fn insert(link: &mut Link, key: &[u8], entry: Entry) -> Option<Entry> {
     let Some(arc) = link else {
-        let sums = Sums { count: 1, digest: entry.digest(&key) };
-        *link = Some(Arc::new(Node { key, entry, sums, left: None, right: None }));
+        *link = Some(Arc::new(Node::alone(Bytes::copy_from_slice(key), entry)));
         return None;
     };
     let node = Arc::make_mut(arc);
-    let before = match key.cmp(&node.key) {
+    let before = match key.cmp(&node.key[..]) {
         Ordering::Less => node.within(|node| insert(&mut node.left, key, entry)),
         Ordering::Greater => node.within(|node| insert(&mut node.right, key, entry)),
         Ordering::Equal => {
@@ -376,12 +381,12 @@ mod tests {
 
     use super::*;
 
-    fn entry(seq: u64) -> Entry {
+    pub(super) fn entry(seq: u64) -> Entry {
         Entry { value: seq.to_string().into(), version: Version { epoch: 1, seq }, lasts: Lasts::Forever }
     }
 
     /// Checks weights and sums, and says how high it is.
-    fn check(link: &Link) -> u32 {
+    pub(super) fn check(link: &Link) -> u32 {
         let Some(node) = link else { return 0 };
         let (left, right) = (weight(&node.left), weight(&node.right));
         assert!(left + right <= 3 || left <= HEAVIER * right && right <= HEAVIER * left, "{left} {right}");
@@ -401,7 +406,7 @@ mod tests {
                 if rng.u8(..3) == 0 {
                     assert_eq!(tree.remove(&key), map.remove(&key));
                 } else {
-                    assert_eq!(tree.insert(key.clone(), entry(seq)), map.insert(key, entry(seq)));
+                    assert_eq!(tree.insert(&key, entry(seq)), map.insert(key, entry(seq)));
                 }
                 if rng.u8(..50) == 0 {
                     copies.push((tree.clone(), map.clone()));
@@ -429,7 +434,7 @@ mod tests {
     fn keys_that_come_in_order_do_not_make_it_high() {
         let mut tree = Tree::default();
         for number in 0..20_000_u32 {
-            tree.insert(Bytes::from(number.to_be_bytes().to_vec()), entry(1));
+            tree.insert(&number.to_be_bytes(), entry(1));
         }
         assert!(check(&tree.root) < 32);
         for number in 0..19_000_u32 {
@@ -445,8 +450,8 @@ mod tests {
         assert_eq!(end_of(b"\xff"), None);
         assert_eq!(end_of(b""), None);
         let mut tree = Tree::default();
-        tree.insert(b"\xff\xff"[..].into(), entry(1));
-        tree.insert(b"\xfe"[..].into(), entry(2));
+        tree.insert(b"\xff\xff", entry(1));
+        tree.insert(b"\xfe", entry(2));
         assert_eq!(tree.sums(b"\xff").count, 1);
         assert_eq!(tree.sums(b"").count, 2);
     }
@@ -457,7 +462,7 @@ mod tests {
         let with = |key: &'static str, value: &'static str, seq| {
             let mut tree = Tree::default();
             let version = Version { epoch: 1, seq };
-            tree.insert(key.into(), Entry { value: value.into(), version, lasts: Lasts::Forever });
+            tree.insert(key.as_bytes(), Entry { value: value.into(), version, lasts: Lasts::Forever });
             tree.sums(b"")
         };
         let one = with("key", "value", 1);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Lasts;
+use crate::clone::tree::Entry;
 use crate::clone::version::Version;
 use crate::wire::{Malformed, Reader, Writer};
 
@@ -67,7 +68,7 @@ impl Update {
         let Writing { writer, number } = self.writer.unwrap_or(NOBODYS);
         let fields = self.version.write(fields).u64(self.until).u64(writer).u64(number);
         match &self.change {
-            Changed::Set { lasts, .. } => lasts.write(fields.u8(0)),
+            Changed::Set { lasts, .. } => lasts.write(fields.u8(SET)),
             Changed::Deleted => fields.u8(1),
             Changed::Expired => fields.u8(2),
             Changed::Epoch => fields.u8(3),
@@ -104,14 +105,14 @@ impl Update {
         let until = fields.u64("until")?;
         let writing = Writing { writer: fields.u64("writer")?, number: fields.u64("number")? };
         let kind = fields.u8("kind")?;
-        let lasts = if kind == 0 { Lasts::read(fields)? } else { Lasts::Forever };
+        let lasts = if kind == SET { Lasts::read(fields)? } else { Lasts::Forever };
         let (session, ttl) = match kind {
             5 => (fields.u64("session")?, fields.duration("ttl")?),
             6 => (fields.u64("session")?, Duration::ZERO),
             _ => (0, Duration::ZERO),
         };
         let change = match (kind, value(fields)?) {
-            (0, Some(value)) => Changed::Set { value, lasts },
+            (SET, Some(value)) => Changed::Set { value, lasts },
             (1, None) => Changed::Deleted,
             (2, None) => Changed::Expired,
             (3, None) => Changed::Epoch,
@@ -140,10 +141,18 @@ pub struct Rows(Writer);
 impl Rows {
     /// One more.
     pub fn push(&mut self, update: &Update) {
-        let fields = std::mem::take(&mut self.0).octets(&update.key);
-        let fields = fields.u8(u8::from(update.value().is_some()));
-        let fields = fields.long(update.value().map_or(&[][..], |value| value));
-        self.0 = update.write(fields);
+        self.0 = update.write(self.beginning(&update.key, update.value()));
+    }
+
+    /// One more: the change since which this key stands for what it does. Nothing is copied but into the frame.
+    pub fn push_entry(&mut self, key: &[u8], entry: &Entry) {
+        let fields = entry.version.write(self.beginning(key, Some(&entry.value))).u64(entry.version.seq);
+        self.0 = entry.lasts.write(fields.u64(NOBODYS.writer).u64(NOBODYS.number).u8(SET));
+    }
+
+    fn beginning(&mut self, key: &[u8], value: Option<&Bytes>) -> Writer {
+        let fields = std::mem::take(&mut self.0).octets(key).u8(u8::from(value.is_some()));
+        fields.long(value.map_or(&[][..], |value| value))
     }
 
     /// How many octets they are.
@@ -178,6 +187,8 @@ impl Rows {
     }
 }
 
+/// The kind of change that has a value.
+const SET: u8 = 0;
 /// What is so long came with little else.
 const ALONE: usize = 64 << 10;
 /// What nobody wants to know again.
@@ -219,6 +230,18 @@ pub(super) mod tests {
         assert_eq!(Rows::read(&frame), Ok(some()));
         for len in 0..frame.len() {
             assert_eq!(Rows::read(&frame[..len]).is_ok(), ends.contains(&len), "{len}");
+        }
+    }
+
+    #[test]
+    fn an_entry_is_told_as_the_change_that_has_made_it() {
+        let version = Version { epoch: 3, seq: 77 };
+        for lasts in [Lasts::Forever, Lasts::For(Duration::from_millis(1500)), Lasts::With(7)] {
+            let (mut one, mut other) = (Rows::default(), Rows::default());
+            one.push_entry(b"lamp", &Entry { value: "on".into(), version, lasts });
+            let change = Changed::Set { value: "on".into(), lasts };
+            other.push(&Update { version, until: 77, key: "lamp".into(), change, writer: None });
+            assert_eq!(one.end(), other.end());
         }
     }
 

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::sync::apply;
 use super::{Health, News, Replica};
 use crate::clone::tree::{Sums, Tree};
 use crate::clone::version::Version;
@@ -41,14 +40,22 @@ impl Replica {
             return;
         }
         let is_last = update.version.seq == update.until;
+        if is_last && self.batch.is_empty() {
+            return self.happen_together(now, vec![update]);
+        }
         self.batch.push(update);
         if is_last {
             self.happen(now);
         }
     }
 
+    /// All that there is of a batch.
     fn happen(&mut self, now: Instant) {
         let updates = std::mem::take(&mut self.batch);
+        self.happen_together(now, updates);
+    }
+
+    fn happen_together(&mut self, now: Instant, updates: Vec<Update>) {
         let Some(last) = updates.last() else { return };
         if self.is_standby && !self.is_next(&updates) {
             return self.has_missed(now);
@@ -59,7 +66,7 @@ impl Replica {
             self.stock.note(now, &updates);
             updates.iter().for_each(|update| self.stock.change(update.clone().at_home()));
         } else {
-            updates.iter().for_each(|update| apply(&mut self.stock.tree, update.clone()));
+            updates.iter().for_each(|update| _ = self.stock.tree.apply(update));
         }
         self.stock.version = last;
         self.tell(News::Changed(updates));

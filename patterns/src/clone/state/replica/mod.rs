@@ -197,6 +197,8 @@ enum Timer {
     Writes,
     /// A session is to stay open.
     Keep(u64),
+    /// A page has come.
+    Read,
 }
 
 impl Replica {
@@ -347,7 +349,7 @@ impl Replica {
                 }
             }
             Command::Rows { request, what, from, next, rows } => {
-                self.read(now, request, what, &from, next, &rows);
+                self.read(now, request, what, &from, next, rows);
             }
             Command::Wait { request, retry_after } => self.wait(now, request, retry_after),
             Command::Gone { request } => self.gone(now, request),
@@ -429,6 +431,7 @@ impl Machine for Replica {
                 Timer::Rest => self.rested(now),
                 Timer::Writes => self.repeat_writes(now),
                 Timer::Keep(session) => self.keep_open(now, session),
+                Timer::Read => self.read_on(now),
             }
         }
     }

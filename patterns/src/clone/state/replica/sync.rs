@@ -7,9 +7,10 @@ use bytes::Bytes;
 
 use super::live::Proof;
 use super::{Health, News, Replica, ReplicaOutput, Timer};
-use crate::clone::tree::{Sums, Tree};
+use crate::clone::tree::{Entry, Sums, Tree};
 use crate::clone::version::Version;
 use crate::clone::wire::{Changed, Command, Next, Rows, Standing, Update, What, fence};
+use crate::wire::Malformed;
 
 /// How far it is.
 #[derive(Debug)]
@@ -42,12 +43,55 @@ pub(super) struct Syncing {
     have: Option<Version>,
     /// What was told so far, and where the next page begins.
     told: Option<(Told, Bytes)>,
+    /// A page that has come, and is read while the next one is on its way.
+    unread: Bytes,
 }
 
 #[derive(Debug)]
 enum Told {
     Snapshot(Tree),
     Delta(Vec<Update>),
+}
+
+impl Syncing {
+    /// What was told so far, all of it read.
+    fn read_on(&mut self, what: What) -> Result<Told, Malformed> {
+        let mut told = match self.told.take() {
+            Some((told, _)) => told,
+            None if what == What::Snapshot => Told::Snapshot(Tree::default()),
+            None => Told::Delta(Vec::new()),
+        };
+        told.read(&std::mem::take(&mut self.unread))?;
+        Ok(told)
+    }
+}
+
+impl Told {
+    /// What a page says of keys. Gives back what it says of writes and sessions.
+    fn read(&mut self, rows: &[u8]) -> Result<Vec<Update>, Malformed> {
+        let rows = Rows::read(rows)?;
+        let mut noted = Vec::new();
+        match self {
+            Self::Delta(updates) => {
+                updates.extend(rows.into_iter().filter(|update| update.change != Changed::Noted));
+            }
+            Self::Snapshot(tree) => {
+                let mut entries = Vec::with_capacity(rows.len());
+                for update in rows {
+                    match update.change {
+                        Changed::Set { value, lasts } => {
+                            entries.push((update.key, Entry { value, version: update.version, lasts }));
+                        }
+                        Changed::Noted | Changed::Opened { .. } => noted.push(update),
+                        // There is nothing else in a snapshot.
+                        _ => {}
+                    }
+                }
+                tree.append(entries);
+            }
+        }
+        Ok(noted)
+    }
 }
 
 /// Changes that wait until what was before them is known.
@@ -107,7 +151,8 @@ impl Replica {
         self.buffer = Waiting::default();
         self.batch.clear();
         self.requests += 1;
-        self.phase = Phase::Syncing(Syncing { request: self.requests, asked: 0, have, told: None });
+        let (request, unread) = (self.requests, Bytes::new());
+        self.phase = Phase::Syncing(Syncing { request, asked: 0, have, told: None, unread });
         self.ask_again(now);
     }
 
@@ -120,7 +165,7 @@ impl Replica {
                 let Some(nonce) = self.nonce else { return };
                 (Command::Fence { nonce, version: latest }, asked)
             }
-            Phase::Syncing(Syncing { request, asked, have, told: None }) => {
+            Phase::Syncing(Syncing { request, asked, have, told: None, .. }) => {
                 let (prefixes, have) = (self.config.prefixes.clone(), *have);
                 (Command::Sync { request: *request, prefixes, have }, asked)
             }
@@ -193,7 +238,7 @@ impl Replica {
         }
     }
 
-    /// A page has come. One that was asked for twice is taken once.
+    /// A page has come. One that was asked for twice is taken once. The next one is asked for before this one is read.
     pub(super) fn read(
         &mut self,
         now: Instant,
@@ -201,7 +246,7 @@ impl Replica {
         what: What,
         from: &Bytes,
         next: Next,
-        rows: &[u8],
+        rows: Bytes,
     ) {
         let Phase::Syncing(syncing) = &mut self.phase else { return };
         let is_first = syncing.told.is_none();
@@ -213,32 +258,33 @@ impl Replica {
         if syncing.request != request || !is_expected {
             return;
         }
-        let Ok(rows) = Rows::read(rows) else {
-            self.counters.malformed += 1;
-            return self.rest(now);
-        };
-        // What a snapshot says of no key is for servers.
-        let (noted, rows): (Vec<_>, Vec<_>) =
-            rows.into_iter().partition(|update| what == What::Snapshot && update.key.is_empty());
-        let mut told = match syncing.told.take() {
-            Some((told, _)) => told,
-            None if what == What::Snapshot => Told::Snapshot(Tree::default()),
-            None => Told::Delta(Vec::new()),
-        };
-        match &mut told {
-            Told::Snapshot(tree) => {
-                rows.into_iter().for_each(|update| apply(tree, update));
-            }
-            Told::Delta(updates) => updates.extend(rows),
-        }
+        let Ok(mut told) = syncing.read_on(what) else { return self.is_malformed(now) };
         match next {
             Next::Page(next) if is_first || next > *from => {
-                (syncing.told, syncing.asked) = (Some((told, next)), 0);
+                (syncing.told, syncing.asked, syncing.unread) = (Some((told, next)), 0, rows);
                 self.ask_again(now);
+                self.timers.set(Timer::Read, now);
             }
             Next::Page(_) => self.rest(now),
-            Next::End { version, sums } => self.told(now, told, version, &sums, &noted),
+            Next::End { version, sums } => match told.read(&rows) {
+                Ok(noted) => self.told(now, told, version, &sums, &noted),
+                Err(_) => self.is_malformed(now),
+            },
         }
+    }
+
+    /// There is time to read what has come.
+    pub(super) fn read_on(&mut self, now: Instant) {
+        let Phase::Syncing(syncing) = &mut self.phase else { return };
+        let Some((told, _)) = &mut syncing.told else { return };
+        if told.read(&std::mem::take(&mut syncing.unread)).is_err() {
+            self.is_malformed(now);
+        }
+    }
+
+    fn is_malformed(&mut self, now: Instant) {
+        self.counters.malformed += 1;
+        self.rest(now);
     }
 
     /// It has been told all: is it what the server has?
@@ -306,9 +352,9 @@ impl Replica {
         let mut tree = self.proof.tree.clone();
         let new = updates.split_off(updates.partition_point(|update| update.version <= self.stock.version));
         let heard = updates.len() as u64;
-        updates.into_iter().for_each(|update| apply(&mut tree, update));
+        updates.iter().for_each(|update| _ = tree.apply(update));
         let is_same = heard == self.proof.since && tree.sums(b"") == self.stock.tree.sums(b"");
-        new.iter().cloned().for_each(|update| apply(&mut tree, update));
+        new.iter().for_each(|update| _ = tree.apply(update));
         (tree, if is_same { News::Changed(new) } else { News::Resync { from: self.stock.version, to } })
     }
 
@@ -324,11 +370,6 @@ impl Replica {
             news => self.output.push_back(ReplicaOutput::News(news)),
         }
     }
-}
-
-/// What a change makes of what there is.
-pub(super) fn apply(tree: &mut Tree, update: Update) {
-    tree.apply(update.key, update.change, update.version);
 }
 
 /// How long an answer may take at first; twice as long each time.

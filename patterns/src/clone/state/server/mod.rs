@@ -56,7 +56,7 @@ pub struct Config {
     pub sessions: usize,
     /// The most keys that last with one of them. 10,000.
     pub session_keys: usize,
-    /// About how many octets a page has. 256 KiB; an entry is not divided.
+    /// About how many octets a page has. 64 KiB: a larger one keeps writers waiting; an entry is not divided.
     pub page: usize,
     /// How long a client may take to ask for its next page. 60 s.
     pub patience: Duration,
@@ -76,7 +76,7 @@ impl Default for Config {
             snapshots: 16,
             sessions: 10_000,
             session_keys: 10_000,
-            page: 256 << 10,
+            page: 64 << 10,
             patience: Duration::from_secs(60),
             store: false,
         }

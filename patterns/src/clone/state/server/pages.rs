@@ -89,14 +89,12 @@ impl Telling {
     fn snapshot_page(&self, from: &Bytes, most: usize, tree: &Tree, version: Version) -> (Rows, Next) {
         let mut rows = Rows::default();
         for prefix in &self.prefixes {
-            let entries = tree.from(from.max(prefix)).take_while(|(key, _)| key.starts_with(prefix));
+            let entries = tree.sweep(from.max(prefix)).take_while(|(key, _)| key.starts_with(prefix));
             for (key, entry) in entries {
                 if rows.len() >= most {
                     return (rows, Next::Page(key.clone()));
                 }
-                let change = Changed::Set { value: entry.value.clone(), lasts: entry.lasts };
-                let (version, until) = (entry.version, entry.version.seq);
-                rows.push(&Update { version, until, key: key.clone(), change, writer: None });
+                rows.push_entry(key, entry);
             }
         }
         (rows, self.end(tree, version))
