@@ -231,9 +231,15 @@ impl Client {
         changes: impl FnOnce(Lasts) -> Vec<Change>,
     ) -> Result<(Session, Version), WriteError> {
         let (number, since) = (fastrand::u64(1..), now());
-        let mut changes = changes(Lasts::With(number));
-        changes.push(session::opened(number, ttl));
-        let version = self.write_durably(durable, changes).await?;
+        let mut all = vec![session::opened(number, ttl)];
+        all.extend(changes(Lasts::With(number)));
+        let version = match self.write_durably(durable, all).await {
+            Err(WriteError::Conflict { change, current }) => {
+                // The first one is not the caller's.
+                return Err(WriteError::Conflict { change: change.saturating_sub(1), current });
+            }
+            done => done?,
+        };
         let (known, state) = watch::channel(SessionState::Open((since + ttl).into()));
         self.orders.send(Order::Hold(number, ttl, since, known)).map_err(|_| WriteError::Closed)?;
         Ok((Session::new(self.clone(), number, state), version))
@@ -346,7 +352,11 @@ impl Driver {
                     // Nobody has a handle any more.
                     None => return,
                 },
-                () = until(deadline) => self.view.replica().wake(now()),
+                () = until(deadline) => {
+                    // So that what was asked for goes out before what has come is read.
+                    yield_now().await;
+                    self.view.replica().wake(now());
+                }
             }
         }
     }

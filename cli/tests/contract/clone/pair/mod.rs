@@ -80,8 +80,13 @@ impl Pair {
 
     /// A client of both, which asks this one first.
     fn client(&self, first: usize, arguments: &str) -> Zmtp {
+        self.client_for(first, arguments, "20s")
+    }
+
+    /// One that waits no longer than that.
+    fn client_for(&self, first: usize, arguments: &str, timeout: &str) -> Zmtp {
         let (one, other) = (self.at(first), self.at(1 - first));
-        let line = format!("clone {arguments} --connect {one} --connect {other} --timeout 20s");
+        let line = format!("clone {arguments} --connect {one} --connect {other} --timeout {timeout}");
         Zmtp::start(&line.split_whitespace().collect::<Vec<_>>())
     }
 
