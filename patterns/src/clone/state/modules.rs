@@ -170,7 +170,7 @@ enum Said {
 impl Modules {
     /// Modules of which nobody knows how they are: first of all they are switched off.
     pub fn new(config: ModulesConfig, now: Instant) -> Self {
-        let by = now + config.grace;
+        let by = now + config.grace.min(config.ttl / 2);
         let mut modules = Self {
             config,
             sight: Sight::default(),
@@ -387,3 +387,165 @@ const ON: &[u8] = b"on ";
 const OFF: &[u8] = b"off ";
 /// What was refused is not tried again sooner.
 const PAUSE: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TTL: Duration = Duration::from_secs(1);
+    const GRACE: Duration = Duration::from_millis(200);
+
+    /// The modules of `a`, which are off, and what they want next.
+    struct Stage {
+        modules: Modules,
+        now: Instant,
+    }
+
+    impl Stage {
+        fn new(can_fence: bool) -> Self {
+            let now = Instant::now();
+            let config = ModulesConfig { ttl: TTL, grace: GRACE, can_fence, ..ModulesConfig::of("a") };
+            let mut stage = Self { modules: Modules::new(config, now), now };
+            assert_eq!(stage.wanted(), [ModulesOutput::Stop { by: now + GRACE }]);
+            assert_eq!(stage.hear(ModulesInput::Stopped), [ModulesOutput::Abandon]);
+            stage
+        }
+
+        fn wanted(&mut self) -> Vec<ModulesOutput> {
+            std::iter::from_fn(|| self.modules.poll_output()).collect()
+        }
+
+        fn hear(&mut self, input: ModulesInput) -> Vec<ModulesOutput> {
+            self.modules.handle(self.now, input);
+            self.wanted()
+        }
+
+        /// This server decides in epoch 5, and the key stands for this since that epoch.
+        fn see(&mut self, server: usize, entry: Option<(&'static str, u64)>) -> Vec<ModulesOutput> {
+            let entry = entry.map(|(value, epoch)| {
+                let lasts = if value.starts_with("on") { Lasts::With(SESSION) } else { Lasts::Forever };
+                Entry { value: value.into(), version: Version { epoch, seq: 9 }, lasts }
+            });
+            let sight = Sight { server: Some(server), version: Version { epoch: 5, seq: 10 }, entry };
+            self.hear(ModulesInput::Seen(sight))
+        }
+
+        fn wait(&mut self, time: Duration) -> Vec<ModulesOutput> {
+            self.now += time;
+            self.modules.wake(self.now);
+            self.wanted()
+        }
+
+        /// They claim, and it is done in this epoch.
+        fn claim(&mut self, epoch: u64) -> Vec<ModulesOutput> {
+            self.see(0, Some(("off b", 5)));
+            let done = (Version { epoch, seq: 11 }, SESSION, self.now + TTL);
+            self.hear(ModulesInput::Claimed(Some(done)))
+        }
+    }
+
+    const SESSION: u64 = 7;
+    const MOMENT: Duration = Duration::from_millis(1);
+
+    fn is_claim(wanted: &[ModulesOutput]) -> bool {
+        matches!(wanted, [ModulesOutput::Claim(value, _)] if value == "on a")
+    }
+
+    #[test]
+    fn c17_they_begin_at_once_only_if_the_others_have_said_in_this_epoch_that_they_are_off() {
+        assert!(is_claim(&Stage::new(false).see(0, Some(("off b", 5)))));
+        for unsure in [None, Some(("off b", 4)), Some(("off a", 4)), Some(("off a", 5))] {
+            let mut stage = Stage::new(false);
+            assert_eq!(stage.see(0, unsure), [], "{unsure:?}");
+            assert_eq!(stage.wait(TTL - MOMENT), [], "{unsure:?}");
+            assert!(is_claim(&stage.wait(MOMENT)), "{unsure:?}");
+        }
+        let mut stage = Stage::new(false);
+        assert_eq!(stage.see(0, Some(("on b", 4))), []);
+        assert_eq!(stage.wait(10 * TTL), []);
+        // Then its session was over.
+        assert!(is_claim(&stage.see(0, None)));
+    }
+
+    #[test]
+    fn c17_they_stop_before_their_session_may_be_over() {
+        let mut stage = Stage::new(false);
+        assert_eq!(stage.claim(5), [ModulesOutput::Start { epoch: 5 }]);
+        let until = stage.now + TTL;
+        assert_eq!(stage.wait(TTL / 2), []);
+        assert_eq!(stage.hear(ModulesInput::Sure(Some(until + TTL / 2))), []);
+        assert_eq!(stage.wait(TTL - GRACE - MOMENT), []);
+        assert_eq!(stage.wait(MOMENT), [ModulesOutput::Stop { by: until + TTL / 2 }]);
+        // Nothing else is done until they are off.
+        assert_eq!(stage.see(0, Some(("off b", 5))), []);
+        assert_eq!(stage.hear(ModulesInput::Stopped)[0], ModulesOutput::Abandon);
+    }
+
+    #[test]
+    fn c11_they_stop_when_another_server_decides_or_the_key_is_anothers() {
+        let mut stage = Stage::new(false);
+        stage.claim(5);
+        // What is older than the claim says nothing against it.
+        assert_eq!(stage.see(0, Some(("off b", 5))), []);
+        assert_eq!(stage.see(1, Some(("on a", 5))), [ModulesOutput::Stop { by: stage.now + GRACE }]);
+        let mut stage = Stage::new(false);
+        stage.claim(5);
+        let sight = Sight { server: Some(0), version: Version { epoch: 5, seq: 12 }, entry: None };
+        assert_eq!(stage.hear(ModulesInput::Seen(sight)), [ModulesOutput::Stop { by: stage.now + GRACE }]);
+    }
+
+    #[test]
+    fn a_claim_that_was_done_in_another_epoch_or_too_late_starts_nothing() {
+        assert_eq!(Stage::new(false).claim(6), [ModulesOutput::Abandon]);
+        let mut stage = Stage::new(false);
+        stage.see(0, Some(("off b", 5)));
+        let until = stage.now + TTL;
+        stage.now += TTL - GRACE;
+        let done = (Version { epoch: 5, seq: 11 }, SESSION, until);
+        assert_eq!(stage.hear(ModulesInput::Claimed(Some(done))), [ModulesOutput::Abandon]);
+    }
+
+    #[test]
+    fn who_is_off_says_so_once_to_who_decides() {
+        let mut stage = Stage::new(false);
+        for (entry, is_said) in [
+            (None, true),
+            (Some(("off a", 4)), true),
+            (Some(("off b", 5)), true),
+            (Some(("off a", 5)), false),
+            (Some(("on b", 5)), false),
+        ] {
+            let wanted = stage.see(1, entry);
+            let says = |it: &ModulesOutput| matches!(it, ModulesOutput::Say(value, _) if value == "off a");
+            assert_eq!(wanted.iter().any(says), is_said, "{entry:?}");
+            stage.hear(ModulesInput::Said(true));
+            stage = Stage::new(false);
+        }
+    }
+
+    #[test]
+    fn a_fence_is_asked_for_when_the_others_have_had_time_to_stop_and_lets_these_begin() {
+        let mut stage = Stage::new(true);
+        assert_eq!(stage.see(0, Some(("on b", 4))), []);
+        assert_eq!(stage.wait(GRACE), [ModulesOutput::Fence]);
+        assert!(is_claim(&stage.hear(ModulesInput::Fenced(true))));
+
+        let mut stage = Stage::new(true);
+        stage.see(0, Some(("on b", 4)));
+        stage.wait(GRACE);
+        assert_eq!(stage.hear(ModulesInput::Fenced(false)), []);
+        assert_eq!(stage.wait(10 * TTL), []);
+        // Who is on in this epoch is no old thing.
+        let mut stage = Stage::new(true);
+        stage.see(0, Some(("on b", 5)));
+        assert_eq!(stage.wait(10 * TTL), []);
+    }
+
+    #[test]
+    fn who_leaves_stops_first() {
+        let mut stage = Stage::new(false);
+        stage.claim(5);
+        assert_eq!(stage.hear(ModulesInput::Leave), [ModulesOutput::Stop { by: stage.now + GRACE }]);
+        assert_eq!(stage.hear(ModulesInput::Stopped), [ModulesOutput::Abandon, ModulesOutput::Left]);
+    }
+}
