@@ -20,6 +20,8 @@
 //!
 //! A key can last for ever, for a time, or as long as a [`Session`]: as its client is there.
 //!
+//! Programs that run beside one of two servers, the one that decides, are switched on and off by a [`Supervisor`].
+//!
 //! Clients of RFC 12 ([`Chp`]) are promised no more than RFC 12 does.
 //!
 //! Keys are 1 to 1,024 octets, any octets; values any octets, and an empty one is a value.

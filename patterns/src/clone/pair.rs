@@ -154,9 +154,9 @@ impl Links {
                     let _ = path.send(beat.encode(self.session, number)).await;
                 }
             }
-            NodeOutput::Claim(number, version) => {
+            NodeOutput::Claim(number, version, epoch) => {
                 if let Some((witness, pair)) = &self.witness {
-                    let claim = Testimony::Claim { pair: pair.clone(), lease: self.lease, version };
+                    let claim = Testimony::Claim { pair: pair.clone(), lease: self.lease, version, epoch };
                     // Without a witness there is nobody to hear it, and that is what the machine finds.
                     let _ = witness.try_send(claim.encode(self.session, number));
                 }

@@ -54,8 +54,8 @@ pub enum NodeOutput<P> {
     Unfollow,
     /// Say this to the other one, with this number, on all paths.
     Beat(u64, Beat),
-    /// Claim it from the witness, with this number, and this as the last change.
-    Claim(u64, Version),
+    /// Claim it from the witness, with this number, this as the last change, and for this epoch.
+    Claim(u64, Version, u64),
     /// It is this now, with everything up to there.
     Role(Role, Version),
     /// These changes were done here, and the one who decides has not got them.
@@ -239,7 +239,9 @@ impl<P: Clone + Eq + Hash + Debug> Node<P> {
             let Some(decision) = paired.pair.poll() else { break };
             match decision {
                 Decision::Beat(number, beat) => self.output.push_back(NodeOutput::Beat(number, beat)),
-                Decision::Claim(number, version) => self.output.push_back(NodeOutput::Claim(number, version)),
+                Decision::Claim(number, version, epoch) => {
+                    self.output.push_back(NodeOutput::Claim(number, version, epoch));
+                }
                 Decision::Stand(standing) if standing != Standing::Active => {
                     if self.server.standing() != Standing::Active {
                         self.server.stand(standing, version);
@@ -370,10 +372,10 @@ impl<P: Clone + Eq + Hash + Debug> Machine for Node<P> {
                 pair.heard(now, path, (header.session, header.number), beat);
             }
             (
-                NodeInput::Witness(Ok((_, Testimony::Granted { claim, latest }))),
+                NodeInput::Witness(Ok((_, Testimony::Granted { claim, latest, epoch }))),
                 Some(Paired { pair, .. }),
             ) => {
-                pair.granted(now, claim, latest);
+                pair.granted(now, claim, latest, epoch);
             }
             (NodeInput::Beat(_, Err(_)) | NodeInput::Witness(Err(_)), _) => self.server.count_malformed(),
             _ => {}

@@ -60,8 +60,8 @@ impl Default for PairConfig {
 pub(super) enum Decision {
     /// Say this to the other one, with this number, on all paths.
     Beat(u64, Beat),
-    /// Ask the witness, with this number.
-    Claim(u64, Version),
+    /// Ask the witness, with this number, this as the last change, and for this epoch.
+    Claim(u64, Version, u64),
     /// It is this now. To be promoted it needs an epoch: this one.
     Become(Role, u64),
     /// How it stands to its clients has changed.
@@ -88,8 +88,12 @@ pub(super) struct Pair {
     own: Own,
     /// The highest epoch that it has heard of.
     epoch: u64,
-    /// The one in which it decides.
+    /// The one in which it decides, or is about to; whether that is written down, its first beat, and whether somebody else
+    /// knows of it.
     ours: u64,
+    is_written: bool,
+    first_of_ours: u64,
+    is_known: bool,
     /// Where epochs have ended in the history that it has.
     ends: Vec<Version>,
     /// Whether it was live since it has begun to follow.
@@ -113,7 +117,8 @@ pub(super) struct Pair {
     said: VecDeque<(u64, Instant)>,
     /// When the last beat that the other one has heard was said.
     echoed: Option<Instant>,
-    claims: VecDeque<(u64, Instant)>,
+    /// Claims without an answer, when they were made, and for which epoch.
+    claims: VecDeque<(u64, Instant, u64)>,
     claimed: u64,
     /// Until when the witness lets it decide.
     lease: Option<Instant>,
@@ -147,6 +152,9 @@ impl Pair {
             own: Own::default(),
             epoch,
             ours: 0,
+            is_written: false,
+            first_of_ours: 0,
+            is_known: false,
             ends,
             was_live: false,
             peer: None,
@@ -291,6 +299,7 @@ impl Pair {
             }
             let it = self.said.front().filter(|(number, _)| *number == echoed);
             self.echoed = self.echoed.max(it.map(|(_, said)| *said));
+            self.is_known |= echoed >= self.first_of_ours;
         }
         self.epoch = self.epoch.max(beat.epoch);
         if beat.role.decides() || beat.role == Role::Leaving {
@@ -299,6 +308,7 @@ impl Pair {
         self.peer = Some(Peer { session, number, beat });
         self.learn();
         self.decide(now);
+        self.begin(now);
     }
 
     /// Who follows has the history of the one who decides.
@@ -350,16 +360,19 @@ impl Pair {
         }
     }
 
-    pub(super) fn granted(&mut self, now: Instant, claim: u64, latest: Version) {
-        if latest.epoch >= LAST_EPOCH {
+    pub(super) fn granted(&mut self, now: Instant, claim: u64, latest: Version, epoch: u64) {
+        if latest.epoch.max(epoch) >= LAST_EPOCH {
             return;
         }
-        if let Some((_, said)) = self.claims.iter().find(|(number, _)| *number == claim) {
-            self.lease = self.lease.max(Some(*said + self.config.lease));
-            self.claims.retain(|(number, _)| *number > claim);
-            self.epoch = self.epoch.max(latest.epoch);
+        let claimed = self.claims.iter().find(|(number, ..)| *number == claim);
+        if let Some((_, said, ours)) = claimed.copied() {
+            self.lease = self.lease.max(Some(said + self.config.lease));
+            self.claims.retain(|(number, ..)| *number > claim);
+            self.epoch = self.epoch.max(latest.epoch).max(epoch);
             self.heard_of = self.heard_of.max(latest);
+            self.is_known |= ours == self.ours;
             self.decide(now);
+            self.begin(now);
         }
     }
 
@@ -379,8 +392,23 @@ impl Pair {
 
     /// It is written down that it begins this epoch.
     pub(super) fn promoted(&mut self, now: Instant) {
-        if self.role == Role::Promoting {
-            self.become_(now, Role::Active);
+        self.is_written = true;
+        self.begin(now);
+    }
+
+    /// If nothing is in the way any more. With a witness somebody else has to know of the epoch, so that no lower one is
+    /// begun after it.
+    fn begin(&mut self, now: Instant) {
+        if self.role != Role::Promoting || !self.is_written {
+            return;
+        }
+        let is_late = self.deadline().is_some_and(|deadline| now >= deadline);
+        match self.config.has_witness {
+            // It was away for so long that the other one may have begun.
+            false if is_late => self.become_(now, Role::Fenced),
+            false => self.become_(now, Role::Active),
+            true if self.is_known && !is_late => self.become_(now, Role::Active),
+            true => {}
         }
     }
 
@@ -477,11 +505,13 @@ impl Pair {
         let next = self.epoch.max(self.own.version.epoch) + 1;
         self.ours = next + u64::from(next % 2 != parity);
         self.epoch = self.ours;
+        (self.is_written, self.is_known, self.first_of_ours) = (false, false, self.beats + 1);
         self.ends.push(self.own.version);
         if self.ends.len() > MAX_ENDS {
             self.ends.remove(0);
         }
         self.become_(now, Role::Promoting);
+        self.claim(now);
     }
 
     fn become_(&mut self, now: Instant, role: Role) {
@@ -532,12 +562,13 @@ impl Pair {
             self.peer().is_none() && (self.was_live || matches!(self.role, Role::Starting | Role::Fenced));
         if self.config.has_witness && (self.role.decides() || is_alone) {
             self.claimed += 1;
-            self.claims.push_back((self.claimed, now));
+            let epoch = if self.role.decides() { self.ours } else { 0 };
+            self.claims.push_back((self.claimed, now, epoch));
             if self.claims.len() > SAID {
                 self.claims.pop_front();
             }
             let version = if self.role.decides() { self.own.version } else { Version::default() };
-            self.decisions.push_back(Decision::Claim(self.claimed, version));
+            self.decisions.push_back(Decision::Claim(self.claimed, version, epoch));
         }
     }
 

@@ -32,6 +32,8 @@ struct Lease {
     until: Instant,
     /// What whoever held it had.
     latest: Version,
+    /// The highest epoch of those who held it.
+    epoch: u64,
 }
 
 impl<P> Witness<P> {
@@ -56,7 +58,7 @@ impl<P> Witness<P> {
         header: &Header,
         pair: Bytes,
         lease: Duration,
-        has: Version,
+        (has, epoch): (Version, u64),
     ) -> Testimony {
         let (holder, claim) = (header.session, header.number);
         if lease > LONGEST {
@@ -80,8 +82,9 @@ impl<P> Witness<P> {
             return Testimony::Held { claim, rest: free - now };
         }
         let latest = known.map_or(has, |known| known.latest.max(has));
-        self.leases.insert(pair, Lease { holder, until: now + lease, latest });
-        Testimony::Granted { claim, latest }
+        let epoch = known.map_or(epoch, |known| known.epoch.max(epoch));
+        self.leases.insert(pair, Lease { holder, until: now + lease, latest, epoch });
+        Testimony::Granted { claim, latest, epoch }
     }
 }
 
@@ -92,8 +95,8 @@ impl<P> Machine for Witness<P> {
 
     fn handle(&mut self, now: Instant, WitnessInput(peer, said): WitnessInput<P>) {
         match said {
-            Ok((header, Testimony::Claim { pair, lease, version })) => {
-                let testimony = self.claim(now, &header, pair, lease, version);
+            Ok((header, Testimony::Claim { pair, lease, version, epoch })) => {
+                let testimony = self.claim(now, &header, pair, lease, (version, epoch));
                 self.output.push_back((peer, self.said, testimony));
                 self.said += 1;
             }
@@ -131,7 +134,8 @@ mod tests {
         fn claim(&mut self, millis: u64, holder: u64, pair: &'static str) -> Testimony {
             let now = self.start + Duration::from_millis(millis);
             let version = Version { epoch: holder, seq: millis };
-            let claim = Testimony::Claim { pair: pair.into(), lease: Duration::from_secs(1), version };
+            let (pair, lease, epoch) = (pair.into(), Duration::from_secs(1), 10 * holder);
+            let claim = Testimony::Claim { pair, lease, version, epoch };
             let header = Header { command: 0, session: holder, number: millis };
             self.witness.handle(now, WitnessInput(3, Ok((header, claim))));
             let (peer, _, testimony) = self.witness.poll_output().unwrap();
@@ -145,7 +149,11 @@ mod tests {
         let start = Instant::now();
         let mut court = Court { witness: Witness::new(start), start };
         let held = |claim, millis| Testimony::Held { claim, rest: Duration::from_millis(millis) };
-        let granted = |claim, epoch| Testimony::Granted { claim, latest: Version { epoch, seq: claim } };
+        let granted = |claim, epoch| Testimony::Granted {
+            claim,
+            latest: Version { epoch, seq: claim },
+            epoch: 10 * epoch,
+        };
         // It does not know what was before it.
         assert_eq!(court.claim(100, 1, "a"), held(100, 1000));
         assert_eq!(court.claim(1100, 1, "a"), granted(1100, 1));
@@ -165,7 +173,8 @@ mod tests {
         let later = start + Duration::from_secs(5);
         for number in 0..2 * PAIRS {
             let pair = number.to_string().into();
-            let claim = Testimony::Claim { pair, lease: Duration::from_secs(1), version: Version::default() };
+            let (lease, version) = (Duration::from_secs(1), Version::default());
+            let claim = Testimony::Claim { pair, lease, version, epoch: 0 };
             witness.handle(later, WitnessInput(1, Ok((Header { command: 0, session: 1, number: 0 }, claim))));
         }
         assert_eq!(witness.pairs(), PAIRS);

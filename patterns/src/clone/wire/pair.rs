@@ -93,6 +93,8 @@ pub enum Testimony {
         lease: Duration,
         /// The last change that it has, if it decides already.
         version: Version,
+        /// The epoch in which it does, or is about to. 0 if in none.
+        epoch: u64,
     },
     /// Witness to server: nobody else is, until that time has passed.
     Granted {
@@ -100,6 +102,8 @@ pub enum Testimony {
         claim: u64,
         /// The last change that anybody had who has claimed.
         latest: Version,
+        /// The highest epoch in which anybody was about to decide who was granted it.
+        epoch: u64,
     },
     /// Witness to server: somebody else may be.
     Held {
@@ -155,10 +159,11 @@ impl Testimony {
         };
         let fields = Writer::after(&Header { command, session, number }.encode(Protocol::Clone));
         match self {
-            Self::Claim { pair, lease, version } => {
-                version.write(fields.octets(&pair[..pair.len().min(MAX_KEY)]).duration(*lease))
+            Self::Claim { pair, lease, version, epoch } => {
+                let fields = fields.octets(&pair[..pair.len().min(MAX_KEY)]).duration(*lease);
+                version.write(fields).u64(*epoch)
             }
-            Self::Granted { claim, latest } => latest.write(fields.u64(*claim)),
+            Self::Granted { claim, latest, epoch } => latest.write(fields.u64(*claim)).u64(*epoch),
             Self::Held { claim, rest } => fields.u64(*claim).duration(*rest),
         }
         .end()
@@ -174,11 +179,13 @@ impl Testimony {
             CLAIM => {
                 let pair = key(&mut fields, "pair")?;
                 let lease = fields.duration("lease")?;
-                Self::Claim { pair, lease, version: Version::read(&mut fields)? }
+                let version = Version::read(&mut fields)?;
+                Self::Claim { pair, lease, version, epoch: fields.u64("epoch")? }
             }
             GRANTED => {
                 let claim = fields.u64("claim")?;
-                Self::Granted { claim, latest: Version::read(&mut fields)? }
+                let latest = Version::read(&mut fields)?;
+                Self::Granted { claim, latest, epoch: fields.u64("epoch")? }
             }
             HELD => Self::Held { claim: fields.u64("claim")?, rest: fields.duration("rest")? },
             unknown => return Err(Malformed::Command(unknown)),
@@ -216,8 +223,8 @@ mod tests {
     fn testimonies() -> Vec<Testimony> {
         let (rest, version) = (Duration::from_millis(70), Version { epoch: 7, seq: 40 });
         vec![
-            Testimony::Claim { pair: "weather".into(), lease: Duration::from_secs(2), version },
-            Testimony::Granted { claim: 3, latest: version },
+            Testimony::Claim { pair: "weather".into(), lease: Duration::from_secs(2), version, epoch: 9 },
+            Testimony::Granted { claim: 3, latest: version, epoch: 9 },
             Testimony::Held { claim: 4, rest },
         ]
     }

@@ -9,79 +9,36 @@
 //!           else                            a copy of the tree ┘ a copy costs nothing and stops nobody
 //! ```
 
+mod beats;
+mod config;
 mod pages;
 mod sessions;
+mod status;
+mod tell;
+mod writes;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Debug;
 use std::hash::Hash;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
+pub use config::Config;
+use pages::Telling;
 pub(in crate::clone) use pages::tidy;
-use pages::{Rest, Telling};
 use rustc_hash::FxHashMap;
+pub use status::{Counters, Status};
 
-use super::node::NodeStatus;
 use super::record::{Held, Record};
 use super::stock::Stock;
 use crate::Machine;
 use crate::clone::tree::Tree;
 use crate::clone::version::Version;
 use crate::clone::wire::{
-    Change, Changed, Command, Durable, Lasts, MAX_CHANGES, MAX_KEY, Next, Outcome, Publication, Refusal,
-    Standing, To, Update, When, Writing, at_home, beats_about,
+    Changed, Command, Outcome, Publication, Refusal, Standing, Update, Writing, beats_about,
 };
 use crate::timers::Timers;
 use crate::wire::{Header, Malformed};
-
-/// How a server goes about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
-    /// How often it publishes at least. 250 ms.
-    pub beat: Duration,
-    /// The most keys. 10,000,000.
-    pub keys: u64,
-    /// The most octets of keys and values. 4 GiB.
-    pub bytes: u64,
-    /// The most octets of a value. 16 MiB.
-    pub value: usize,
-    /// The most changes that are kept for those who missed them. 100,000.
-    pub log: usize,
-    /// The most octets of them. 64 MiB.
-    pub log_bytes: usize,
-    /// How many clients are told everything at a time. 16; others wait.
-    pub snapshots: usize,
-    /// The most sessions that are open at a time. 10,000.
-    pub sessions: usize,
-    /// The most keys that last with one of them. 10,000.
-    pub session_keys: usize,
-    /// About how many octets a page has. 64 KiB: a larger one keeps writers waiting; an entry is not divided.
-    pub page: usize,
-    /// How long a client may take to ask for its next page. 60 s.
-    pub patience: Duration,
-    /// Whether what is changed is written down, and writes are answered when it is: [`Output::Record`]. Off.
-    pub store: bool,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            beat: Duration::from_millis(250),
-            keys: 10_000_000,
-            bytes: 4 << 30,
-            value: 16 << 20,
-            log: 100_000,
-            log_bytes: 64 << 20,
-            snapshots: 16,
-            sessions: 10_000,
-            session_keys: 10_000,
-            page: 64 << 10,
-            patience: Duration::from_secs(60),
-            store: false,
-        }
-    }
-}
 
 /// What can happen to a server. `P` names a connection to its ROUTER.
 #[derive(Debug)]
@@ -115,62 +72,6 @@ pub enum Output<P> {
     Asked(Version),
     /// Somebody has heard of a later change than this server: it does not decide any more. One of a pair only.
     Outrun(Version),
-}
-
-/// How things are.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Status {
-    /// The last change.
-    pub version: Version,
-    /// Keys that stand for something.
-    pub keys: u64,
-    /// Octets of keys and values.
-    pub bytes: u64,
-    /// Changes that are kept for those who missed them.
-    pub log: usize,
-    /// Octets of them.
-    pub log_bytes: usize,
-    /// Connections.
-    pub clients: usize,
-    /// Clients that have written lately.
-    pub writers: usize,
-    /// Prefixes that somebody follows.
-    pub prefixes: usize,
-    /// Clients that are being told everything.
-    pub snapshots: usize,
-    /// Sessions that are open.
-    pub sessions: usize,
-    /// If it is one of a pair: how that is.
-    pub node: Option<NodeStatus>,
-    /// What was counted.
-    pub counters: Counters,
-}
-
-/// What has happened since the server was started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counters {
-    /// Writes that were done.
-    pub written: u64,
-    /// Writes whose condition did not hold.
-    pub conflicts: u64,
-    /// Writes that were not taken.
-    pub refused: u64,
-    /// Writes that were said again, and done once.
-    pub repeated: u64,
-    /// Keys whose time was up, their own or that of a session.
-    pub expired: u64,
-    /// Sessions whose clients were not heard for their time.
-    pub ended: u64,
-    /// Times that a client was told everything.
-    pub snapshots: u64,
-    /// Times that a client was told what it had missed.
-    pub deltas: u64,
-    /// Times that a client had to wait for that.
-    pub waits: u64,
-    /// Times that a client came back too late for its next page.
-    pub gone: u64,
-    /// Messages that are of no such protocol.
-    pub malformed: u64,
 }
 
 /// The server.
@@ -378,42 +279,6 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
         }
     }
 
-    /// Does it, unless that was done.
-    fn write_once(
-        &mut self,
-        now: Instant,
-        write: Writing,
-        settled: u64,
-        durable: Durable,
-        changes: Vec<Change>,
-    ) -> Outcome {
-        let known = self.stock.writers.known(now, write, settled);
-        for forgotten in self.stock.writers.forgotten() {
-            self.record(Record::Forget(forgotten));
-        }
-        if let Some(outcome) = known {
-            self.counters.repeated += 1;
-            return outcome;
-        }
-        if durable == Durable::Standby && self.standby.is_none() {
-            self.counters.refused += 1;
-            return Outcome::Refused(Refusal::NoStandby);
-        }
-        let outcome = self.write(now, Some(write), changes);
-        self.stock.writers.settle(now, write, outcome);
-        outcome
-    }
-
-    fn reply(&mut self, peer: P, durable: Durable, command: Command, outcome: Outcome) {
-        match (durable, outcome) {
-            (Durable::Standby, Outcome::Done(version)) => {
-                self.standby_answers.push_back((version, self.recorded, peer, command));
-            }
-            _ => self.answers.push_back((self.recorded, peer, command)),
-        }
-        self.answer();
-    }
-
     /// Whether it still decides. If somebody knows a later version than this server, it has lost what it knew, and what it
     /// numbers from now on comes after all that was; one of a pair has been outrun by the other.
     fn goes_on(&mut self, version: Version) -> bool {
@@ -449,224 +314,11 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
         self.say(peer, Command::Hail { version, standing, beat });
     }
 
-    /// Begins to tell it what there is.
-    fn tell(&mut self, now: Instant, peer: P, request: u64, prefixes: Vec<Bytes>, have: Option<Version>) {
-        let telling = self.peers.get(&peer).and_then(|peer| peer.telling.as_ref());
-        if let Some(telling) = telling.filter(|telling| telling.request == request) {
-            // It has asked again before it was answered.
-            let from = telling.first.clone();
-            return self.turn_page(now, peer, request, from);
-        }
-        let since = have.and_then(|have| self.stock.log.after(have));
-        let others = self.snapshots() - usize::from(self.is_told_everything(&peer));
-        if since.is_none() && others >= self.config.snapshots {
-            self.counters.waits += 1;
-            let retry_after = self.config.beat;
-            return self.say(&peer, Command::Wait { request, retry_after });
-        }
-        let telling = match since {
-            Some(seq) => {
-                self.counters.deltas += 1;
-                Telling::delta(now, request, prefixes, seq)
-            }
-            None => {
-                self.counters.snapshots += 1;
-                let Stock { tree, version, writers, lives, .. } = &self.stock;
-                let rest = || Rest { writes: writers.done(), sessions: lives.opened() };
-                Telling::snapshot(now, request, prefixes, tree.clone(), *version, rest)
-            }
-        };
-        if let Some(it) = self.peers.get_mut(&peer) {
-            let from = telling.first.clone();
-            it.telling = Some(telling);
-            self.turn_page(now, peer, request, from);
-        }
-    }
-
-    fn turn_page(&mut self, now: Instant, peer: P, request: u64, from: Bytes) {
-        let Some(it) = self.peers.get_mut(&peer) else { return };
-        let telling = it.telling.as_mut().filter(|telling| telling.request == request);
-        let page = telling.and_then(|telling| {
-            telling.asked = now;
-            let Stock { tree, version, log, .. } = &self.stock;
-            telling.page(from, self.config.page, tree, *version, log)
-        });
-        match page {
-            Some(page) => {
-                if matches!(page, Command::Rows { next: Next::End { .. }, .. }) {
-                    it.telling = None;
-                }
-                self.say(&peer, page);
-            }
-            None => {
-                it.telling = None;
-                self.counters.gone += 1;
-                self.say(&peer, Command::Gone { request });
-            }
-        }
-    }
-
-    fn is_told_everything(&self, peer: &P) -> bool {
-        let telling = self.peers.get(peer).and_then(|peer| peer.telling.as_ref());
-        telling.is_some_and(Telling::is_snapshot)
-    }
-
-    fn snapshots(&self) -> usize {
-        let tellings = self.peers.values().filter_map(|peer| peer.telling.as_ref());
-        tellings.filter(|telling| telling.is_snapshot()).count()
-    }
-
-    /// Changes everything that is to be changed, or nothing.
-    fn write(&mut self, now: Instant, writer: Option<Writing>, changes: Vec<Change>) -> Outcome {
-        if let Err(refusal) = self.check(&changes) {
-            self.counters.refused += 1;
-            return Outcome::Refused(refusal);
-        }
-        for (number, change) in changes.iter().enumerate().filter(|(_, it)| it.when != When::Always) {
-            let entry = self.stock.tree.get(&change.key);
-            let current = entry.map(|entry| entry.version);
-            let is_so = match change.when {
-                When::Always => true,
-                When::Absent => current.is_none(),
-                When::Unchanged(version) => current == Some(version),
-                When::Held(session) => entry.is_some_and(|entry| entry.lasts == Lasts::With(session)),
-            };
-            if !is_so {
-                self.counters.conflicts += 1;
-                return Outcome::Conflict { change: number as u16, current };
-            }
-        }
-        self.counters.written += 1;
-        if let [Change { to: To::Close(session), .. }] = changes[..] {
-            self.close(now, session, &Changed::Deleted, writer);
-            return Outcome::Done(self.stock.version);
-        }
-        let until = self.stock.version.seq + changes.len() as u64;
-        let keys: Vec<_> = changes.iter().map(|change| change.key.clone()).collect();
-        let mut updates = Vec::new();
-        for Change { key, to, .. } in changes {
-            let change = match to {
-                To::Value { value, lasts } => Changed::Set { value: at_home(value), lasts },
-                To::Nothing => Changed::Deleted,
-                To::Open { session, ttl } => Changed::Opened { session, ttl },
-                // It comes alone.
-                To::Close(session) => Changed::Closed(session),
-            };
-            updates.push(self.change(now, until, key, change, writer));
-        }
-        self.record(Record::Batch(updates));
-        self.end_batch(&keys);
-        Outcome::Done(self.stock.version)
-    }
-
-    fn check(&self, changes: &[Change]) -> Result<(), Refusal> {
-        if changes.is_empty() || changes.len() > MAX_CHANGES {
-            return Err(Refusal::Changes);
-        }
-        let (mut keys, mut bytes) = (self.stock.tree.len(), self.stock.bytes);
-        let added: usize = changes.iter().map(octets).sum();
-        // Most often there is room for all of it, whether there is something like it or not.
-        let has_room = keys + MAX_CHANGES as u64 <= self.config.keys
-            && bytes.saturating_add(added as u64) <= self.config.bytes;
-        let mut adds = false;
-        for change in changes {
-            let is_of_none = matches!(change.to, To::Open { .. } | To::Close(_));
-            if change.key.is_empty() != is_of_none || change.key.len() > MAX_KEY {
-                return Err(Refusal::Key);
-            }
-            if matches!(change.to, To::Close(_)) && changes.len() > 1 {
-                return Err(Refusal::Changes);
-            }
-            if let To::Value { value, .. } = &change.to {
-                if value.len() > self.config.value {
-                    return Err(Refusal::Value);
-                }
-                adds = true;
-                let before = if has_room { None } else { self.stock.tree.get(&change.key) };
-                keys += u64::from(before.is_none());
-                bytes += (change.key.len() + value.len()) as u64;
-                bytes -= before.map_or(0, |before| (change.key.len() + before.value.len()) as u64).min(bytes);
-            }
-        }
-        if adds && (keys > self.config.keys || bytes > self.config.bytes) {
-            return Err(Refusal::Full);
-        }
-        self.check_sessions(changes)
-    }
-
-    /// The next change of all.
-    fn change(
-        &mut self,
-        now: Instant,
-        until: u64,
-        key: Bytes,
-        change: Changed,
-        writer: Option<Writing>,
-    ) -> Update {
-        let Version { epoch, seq } = self.stock.version;
-        let version = Version { epoch, seq: seq + 1 };
-        self.timers.clear(Timer::Expiry(key.clone()));
-        match &change {
-            Changed::Set { lasts: Lasts::For(ttl), .. } => {
-                self.timers.set(Timer::Expiry(key.clone()), now + *ttl);
-            }
-            Changed::Opened { session, ttl } => self.timers.set(Timer::Session(*session), now + *ttl),
-            _ => {}
-        }
-        let update = Update { version, until, key, change, writer };
-        self.stock.change(update.clone());
-        self.publish(Publication::Update(update.clone()));
-        update
-    }
-
     pub(super) fn record(&mut self, record: Record) {
         if self.config.store {
             self.recorded += 1;
             self.output.push_back(Output::Record(record));
         }
-    }
-
-    /// Gives those answers that stand on nothing that could be lost.
-    fn answer(&mut self) {
-        while let Some((_, peer, command)) = self.answers.pop_front_if(|(after, ..)| *after <= self.synced) {
-            self.say(&peer, command);
-        }
-        let (standby, synced) = (self.standby, self.synced);
-        let is_safe = |version: Version, after: u64| after <= synced && Some(version) <= standby;
-        while let Some((.., peer, command)) =
-            self.standby_answers.pop_front_if(|(version, after, ..)| is_safe(*version, *after))
-        {
-            self.say(&peer, command);
-        }
-    }
-
-    /// Who follows the first of several changes and not the last would wait for the end of the batch.
-    fn end_batch(&mut self, keys: &[Bytes]) {
-        let Some((last, others)) = keys.split_last().filter(|(_, others)| !others.is_empty()) else { return };
-        let is_open =
-            |prefix: &&Bytes| !last.starts_with(prefix) && others.iter().any(|key| key.starts_with(prefix));
-        for prefix in self.prefixes.iter().filter(is_open).cloned().collect::<Vec<_>>() {
-            self.beat_about(prefix, true);
-        }
-    }
-
-    fn beat(&mut self, now: Instant) {
-        self.timers.set(Timer::Beat, now + self.config.beat);
-        let from_there = self.prefixes.range(self.next_prefix.clone()..);
-        let round: Vec<_> =
-            from_there.chain(self.prefixes.range(..self.next_prefix.clone())).cloned().collect();
-        for (number, prefix) in round.iter().enumerate() {
-            self.beat_about(prefix.clone(), number < AT_ONCE);
-        }
-        self.next_prefix = round.get(AT_ONCE).cloned().unwrap_or_default();
-        for peer in self.peers.values_mut() {
-            peer.telling.take_if(|telling| now.duration_since(telling.asked) > self.config.patience);
-        }
-    }
-
-    fn beat_about(&mut self, prefix: Bytes, with_sums: bool) {
-        let (version, sums) = (self.stock.version, with_sums.then(|| self.stock.tree.sums(&prefix)));
-        self.publish(Publication::Beat { prefix, version, sums });
     }
 
     fn publish(&mut self, publication: Publication) {
@@ -736,13 +388,5 @@ impl<P: Clone + Eq + Hash + Debug> Machine for Server<P> {
     }
 }
 
-/// How much would be new if all of it were.
-fn octets(change: &Change) -> usize {
-    let value = if let To::Value { value, .. } = &change.to { value.len() } else { 0 };
-    change.key.len() + value
-}
-
-/// So many prefixes are looked at in each round of beats; the others are looked at in the next.
-const AT_ONCE: usize = 1000;
 /// No honest server comes so far.
 pub(super) const LAST_EPOCH: u64 = u64::MAX / 2;

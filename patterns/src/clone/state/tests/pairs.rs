@@ -2,7 +2,7 @@
 //!
 //! `SEED=n cargo test -p zmtp-patterns of_a_pair` has one again, `SEEDS=n` tries so many.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -27,6 +27,8 @@ struct Town {
     servers: [Host; 2],
     shown: [Window<Shown>; 2],
     witness: Option<Host>,
+    /// Whether the witness was started again, with nothing.
+    has_forgotten: Rc<Cell<bool>>,
     replicas: Vec<(Host, ReplicaConfig, Window<Glimpse>)>,
     /// Each server may have a system of modules.
     systems: Vec<Host>,
@@ -80,7 +82,14 @@ impl Town {
         for (one, other) in [(servers[0], servers[1]), (servers[1], servers[0])] {
             (0..2 + pair.paths).for_each(|_| world.dial(one, other));
         }
-        let witness = has_witness.then(|| world.add(|boot| Box::new(WitnessProcess::start(boot))));
+        let has_forgotten: Rc<Cell<bool>> = Rc::default();
+        let forgets = Rc::clone(&has_forgotten);
+        let witness = has_witness.then(|| {
+            world.add(move |boot| {
+                forgets.set(boot.life > 0);
+                Box::new(WitnessProcess::start(boot))
+            })
+        });
         if let Some(witness) = witness {
             servers.iter().for_each(|server| world.dial(*server, witness));
         }
@@ -119,7 +128,19 @@ impl Town {
         });
         let systems = systems.collect();
         let kills = rng.bool();
-        Self { world, servers, shown, witness, replicas, systems, chronicle, has_store, kills, start }
+        Self {
+            world,
+            servers,
+            shown,
+            witness,
+            has_forgotten,
+            replicas,
+            systems,
+            chronicle,
+            has_store,
+            kills,
+            start,
+        }
     }
 
     fn hosts(&self) -> Vec<Host> {
@@ -228,8 +249,8 @@ impl Town {
 
     /// What was done and told. With a witness one decides at a time, and what comes later has a later version.
     fn history(&self) -> History {
-        let promised =
-            Promised { is_in_time: self.witness.is_some(), is_safe: self.has_store || !self.kills };
+        let is_safe = self.has_store || !self.kills;
+        let promised = Promised { is_in_time: self.are_epochs_in_order(), is_safe, is_final: false };
         let epoch = self.shown[0].borrow().version.epoch;
         History::of(&self.chronicle.borrow(), epoch, promised, |durable, outcome| {
             // What was not done is not said to be safe anywhere.
@@ -304,10 +325,15 @@ impl Town {
         }
     }
 
+    /// A witness knows of all epochs, and tells it, unless it was killed.
+    fn are_epochs_in_order(&self) -> bool {
+        self.witness.is_some() && !self.has_forgotten.get()
+    }
+
     /// With a witness one has stopped when the other one begins.
     fn check_witness(&self) {
         let mut latest = Version::default();
-        for (_, seen) in self.chronicle.borrow().iter().filter(|_| self.witness.is_some()) {
+        for (_, seen) in self.chronicle.borrow().iter().filter(|_| self.are_epochs_in_order()) {
             if let Seen::Published { update, .. } = seen {
                 assert!(latest < update.version, "{} was published after {latest}", update.version);
                 latest = update.version;

@@ -228,7 +228,8 @@ impl Town {
         if lives > 1 && !self.is_clock_right {
             return;
         }
-        let promised = Promised { is_in_time: true, is_safe: self.has_store || lives == 1 };
+        let is_safe = self.has_store || lives == 1;
+        let promised = Promised { is_in_time: true, is_safe, is_final: is_safe };
         let epoch = self.tree.borrow().version.epoch;
         History::of(&chronicle, epoch, promised, |_, _| true).check().unwrap();
     }

@@ -183,9 +183,9 @@ impl ServerProcess {
                         self.acts.push_back(Act::Send(Link(2 + path), frames));
                     }
                 }
-                NodeOutput::Claim(number, version) => {
+                NodeOutput::Claim(number, version, epoch) => {
                     let Some(pair) = &self.pair else { continue };
-                    let claim = Testimony::Claim { pair: "pair".into(), lease: pair.lease, version };
+                    let claim = Testimony::Claim { pair: "pair".into(), lease: pair.lease, version, epoch };
                     let frame = claim.encode(self.session, number).into();
                     self.acts.push_back(Act::Send(Link(2 + pair.paths as u32), vec![frame]));
                 }

@@ -36,6 +36,9 @@ pub(super) struct Promised {
     pub(super) is_in_time: bool,
     /// What a server has is not gone when the server is.
     pub(super) is_safe: bool,
+    /// What was answered is so, whoever decides later. Of two servers the one may have done what the other one, who has
+    /// taken over meanwhile, refuses, or does again; and then go on with what it has itself.
+    pub(super) is_final: bool,
 }
 
 /// Something that somebody wanted.
@@ -222,17 +225,14 @@ impl History {
                 match counted {
                     None if *is_kept => Err("it is lost".to_owned()),
                     // What was lost with a server may be done again by the next one.
-                    Some(at) if at != *version && self.promised.is_safe => {
+                    Some(at) if at != *version && (*is_kept || self.promised.is_final) => {
                         Err(format!("it was done as {at}"))
                     }
                     _ => Ok(Some(*version)),
                 }
             }
             Some(outcome) => {
-                // One may refuse what the other one has done, and then follow that, if two decide at a time, or if it has died
-                // and with it that it had refused it.
-                let is_final = self.promised.is_in_time && self.promised.is_safe;
-                if let Some(at) = counted.filter(|_| is_final) {
+                if let Some(at) = counted.filter(|_| self.promised.is_final) {
                     return Err(format!("it was done as {at} all the same"));
                 }
                 let Outcome::Conflict { change, current } = outcome else { return Ok(None) };

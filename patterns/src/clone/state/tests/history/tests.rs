@@ -14,8 +14,10 @@ struct Tale {
 
 impl Tale {
     fn new() -> Self {
-        let history =
-            History { promised: Promised { is_in_time: true, is_safe: true }, ..History::default() };
+        let history = History {
+            promised: Promised { is_in_time: true, is_safe: true, is_final: true },
+            ..History::default()
+        };
         Self { history, start: Instant::now() }
     }
 
@@ -160,7 +162,7 @@ fn what_was_told_to_be_done_was_done_as_that_and_what_was_not_was_not() {
     }
     // Unless whoever had refused it has died.
     let mut died = asks(Outcome::Refused(Refusal::NoStandby)).does(lit(3, 4, "red"));
-    died.history.promised.is_safe = false;
+    (died.history.promised.is_safe, died.history.promised.is_final) = (false, false);
     assert_eq!(died.ends(1), Ok(()));
     asks(done(3)).does(lit(3, 4, "red")).does(lit(4, 4, "red")).cannot_be("was done twice");
     good().does(lit(3, 4, "red")).cannot_be("nobody has written");
