@@ -3,7 +3,10 @@
 //!
 //! On a terminal it goes on until Ctrl-C, without one it ends by itself.
 
+#[path = "../common/free.rs"]
+mod free;
 mod service;
+#[path = "../common/show.rs"]
 mod show;
 
 use std::error::Error;
@@ -11,7 +14,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use zmtp_patterns::clone::{
-    Change, Client, ClientConfig, Config, Lasts, Place, Server, Sockets, To, Version, When, WriteError,
+    Change, Client, ClientConfig, Config, Lasts, Server, To, Version, When, WriteError,
 };
 
 use crate::service::Service;
@@ -19,8 +22,9 @@ use crate::show::Show;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let (_server, place) = serve().await?;
-    let show = Show::new();
+    let (sockets, place) = free::bound().await?;
+    let _server = Server::start(sockets, Config::default());
+    let show = Show::new(6);
     let mut services = Vec::new();
     for name in ["web", "mail", "search"] {
         let service = Service::start(&place, name, show.row(name));
@@ -47,23 +51,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     drop(services);
     show.end(&format!("settings: {}", said.join(", ")));
     Ok(())
-}
-
-/// A server with nothing, on free ports of this machine.
-async fn serve() -> Result<(Server, Place), Box<dyn Error>> {
-    let sockets = Sockets {
-        control: Sockets::control().build(),
-        updates: Sockets::updates().build(),
-        changes: Sockets::changes().build(),
-        chp: None,
-    };
-    let any = "tcp://127.0.0.1:*";
-    let place = Place {
-        control: sockets.control.bind(any).await?,
-        updates: sockets.updates.bind(any).await?,
-        changes: sockets.changes.bind(any).await?,
-    };
-    Ok((Server::start(sockets, Config::default()), place))
 }
 
 /// A day in the life of a configuration. Says with which change it ended.

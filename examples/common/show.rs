@@ -9,6 +9,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 #[derive(Debug)]
 pub(crate) struct Show {
     table: Option<MultiProgress>,
+    /// How long names are.
+    width: usize,
     /// What happens just now.
     story: Option<ProgressBar>,
 }
@@ -16,28 +18,30 @@ pub(crate) struct Show {
 /// A line of the table.
 #[derive(Debug)]
 pub(crate) struct Row {
-    name: &'static str,
+    name: String,
     bar: Option<ProgressBar>,
 }
 
 impl Show {
-    /// On standard output, whatever that is.
-    pub(crate) fn new() -> Self {
+    /// On standard output, whatever that is. Names of rows are as long as this at most.
+    pub(crate) fn new(width: usize) -> Self {
         let table =
             stdout().is_terminal().then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stdout()));
         let story = table.as_ref().map(|table| line(table, "{spinner} {wide_msg}"));
         if let Some(story) = &story {
             story.enable_steady_tick(Duration::from_millis(100));
         }
-        Self { table, story }
+        Self { table, width, story }
     }
 
     pub(crate) fn is_terminal(&self) -> bool {
         self.table.is_some()
     }
 
-    pub(crate) fn row(&self, name: &'static str) -> Row {
-        let bar = self.table.as_ref().map(|table| line(table, "  {prefix:8} {wide_msg}").with_prefix(name));
+    pub(crate) fn row(&self, name: &str) -> Row {
+        let name = format!("{name:0$}", self.width);
+        let template = "  {prefix} {wide_msg}";
+        let bar = self.table.as_ref().map(|table| line(table, template).with_prefix(name.clone()));
         Row { name, bar }
     }
 
@@ -64,7 +68,7 @@ impl Row {
     pub(crate) fn show(&self, what: &str) {
         match &self.bar {
             Some(bar) => bar.set_message(what.to_owned()),
-            None => print(&format!("  {:8} {what}", self.name)),
+            None => print(&format!("  {} {what}", self.name)),
         }
     }
 }
