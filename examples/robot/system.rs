@@ -64,8 +64,7 @@ impl Single {
             let is_primary = name == "first";
             let config = PairConfig { is_primary, beat: BEAT, failover: FAILOVER, ..PairConfig::default() };
             let paired = Paired::new(config, other.place, Path { ours: says, theirs });
-            // Clients look for another server when that has noticed already, and not before.
-            let config = Config { beat: BEAT * 2, ..Config::default() };
+            let config = Config { beat: BEAT, ..Config::default() };
             let server = Server::start_paired(sockets, config, paired, None);
             let config = ModulesConfig { ttl: TTL, grace: GRACE, ..ModulesConfig::of(name) };
             let supervisor = Supervisor::start(places.clone(), ClientConfig::default(), config);
@@ -103,7 +102,7 @@ impl System {
     }
 }
 
-/// How often the servers say to each other that they are alive; to clients half as often.
+/// How often the servers say to each other, and to clients, that they are alive.
 const BEAT: Duration = Duration::from_millis(50);
 /// How long the server that decides may be silent.
 pub(crate) const FAILOVER: Duration = Duration::from_millis(500);

@@ -126,7 +126,7 @@ impl Replica {
     pub(super) fn turned_away(&mut self, now: Instant) {
         self.failures = self.failures.saturating_add(1);
         // Once around at once, then with pauses.
-        if self.config.servers > 1 && self.failures as usize <= self.config.servers {
+        if (self.failures as usize) < self.config.servers {
             return self.move_on(now);
         }
         self.rest(now);
