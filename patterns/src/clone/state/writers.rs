@@ -34,9 +34,15 @@ impl Writers {
     /// What became of a write that was there before.
     pub(super) fn known(&mut self, now: Instant, write: Writing, settled: u64) -> Option<Outcome> {
         let writer = self.hear(now, write.writer);
-        while writer.outcomes.first_key_value().is_some_and(|(number, _)| *number <= settled) {
-            writer.outcomes.pop_first();
+        // The last one that was done stays: whoever is told of what was done knows by it that none before it is new.
+        let mut last_done = None;
+        while let Some(first) = writer.outcomes.first_entry().filter(|it| *it.key() <= settled) {
+            let (number, outcome) = first.remove_entry();
+            if matches!(outcome, Outcome::Done(_)) {
+                last_done = Some((number, outcome));
+            }
         }
+        writer.outcomes.extend(last_done);
         let forgotten = Outcome::Refused(Refusal::Forgotten);
         (write.number <= writer.last)
             .then(|| writer.outcomes.get(&write.number).copied().unwrap_or(forgotten))
@@ -133,9 +139,11 @@ mod tests {
         }
         assert_eq!(writers.known(now, write(2), 0), Some(done(2)));
         assert_eq!(writers.known(now, write(4), 2), Some(done(4)));
-        for number in [1, 2, 3] {
+        for number in [1, 3] {
             assert_eq!(writers.known(now, write(number), 2), Some(Outcome::Refused(Refusal::Forgotten)));
         }
+        // So that whoever is told of what was done knows of this one, and that the first one is older.
+        assert_eq!(writers.done().first().map(|(write, _)| write.number), Some(2));
         assert_eq!(writers.known(now, write(5), 4), None);
         assert_eq!(writers.known(now, Writing { writer: 8, number: 1 }, 0), None);
     }
