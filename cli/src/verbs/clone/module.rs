@@ -95,7 +95,18 @@ impl Module {
                     crew.start(epoch);
                 }
                 Some(Switch::Off { by }) => {
-                    while !crew.stop(by).await {}
+                    loop {
+                        tokio::select! {
+                            is_off = crew.stop(by) => if is_off { break },
+                            number = signals.next() => {
+                                if signal.replace(number).is_some() {
+                                    say("ended at once: modules may be on");
+                                    return Ok(Exit::Signal(number));
+                                }
+                                supervisor.leave();
+                            }
+                        }
+                    }
                     if let Some(late) = Instant::now().checked_duration_since(by).filter(|late| *late > LATE)
                     {
                         say(format_args!("the modules were off {} too late", units::show(late)));
@@ -173,4 +184,4 @@ Examples:
     zmtp clone module --own tcp://10.0.0.1:5556 --connect tcp://10.0.0.1:5556 --connect tcp://10.0.0.2:5556 \\
       --on-active 'systemctl start robot.target' --on-fenced 'systemctl stop robot.target'
 
-Exit codes: 128 and the signal's number, when all is off.";
+Exit codes: 128 and the signal's number, when all is off; a second signal does not wait for that.";

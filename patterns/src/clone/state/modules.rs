@@ -228,7 +228,7 @@ impl Modules {
     fn decide(&mut self, now: Instant) {
         self.deadline = None;
         match self.state {
-            State::Off if self.is_leaving => {
+            State::Off | State::Saying | State::Claiming(_) if self.is_leaving => {
                 self.state = State::Left;
                 self.output.push_back(ModulesOutput::Left);
             }
@@ -547,5 +547,9 @@ mod tests {
         stage.claim(5);
         assert_eq!(stage.hear(ModulesInput::Leave), [ModulesOutput::Stop { by: stage.now + GRACE }]);
         assert_eq!(stage.hear(ModulesInput::Stopped), [ModulesOutput::Abandon, ModulesOutput::Left]);
+        // What is off waits for nobody.
+        let mut stage = Stage::new(false);
+        assert!(is_claim(&stage.see(0, Some(("off b", 5)))));
+        assert_eq!(stage.hear(ModulesInput::Leave), [ModulesOutput::Left]);
     }
 }
