@@ -26,6 +26,9 @@ pub(super) struct SystemProcess {
     /// The word without an answer.
     word: Option<u64>,
     session: Option<u64>,
+    /// Whether its modules run, and until when they may.
+    is_on: bool,
+    sure: Option<Instant>,
     /// When its modules are off, and by when they have to be.
     stop: Option<(Instant, Instant)>,
     rng: Rng,
@@ -55,6 +58,8 @@ impl SystemProcess {
             claim: None,
             word: None,
             session: None,
+            is_on: false,
+            sure: None,
             stop: None,
             rng: Rng::with_seed(boot.seed),
         };
@@ -67,7 +72,7 @@ impl SystemProcess {
         if let Some((off, by)) = self.stop
             && now >= off.min(by)
         {
-            self.stop = None;
+            (self.stop, self.is_on) = (None, false);
             self.inner.see(Seen::Off(self.own));
             self.modules.handle(now, ModulesInput::Stopped);
         }
@@ -110,10 +115,16 @@ impl SystemProcess {
     }
 
     /// Its modules, if they are on, may be until then.
-    fn sure(&self, until: Instant) {
+    fn sure(&mut self, until: Instant) {
         if self.modules.is_on() {
+            self.sure = self.sure.max(Some(until));
             self.inner.see(Seen::Sure(self.own, until));
         }
+    }
+
+    /// J5: whenever it has had its turn, its modules are off if those of the other one may run.
+    fn check(&self, now: Instant) {
+        assert!(!self.is_on || self.sure > Some(now), "modules of system {} run for too long", self.own);
     }
 
     fn act(&mut self, now: Instant, output: ModulesOutput) {
@@ -141,7 +152,10 @@ impl SystemProcess {
                     self.inner.write(Durable::Server, vec![close]);
                 }
             }
-            ModulesOutput::Start { .. } => self.inner.see(Seen::On(self.own)),
+            ModulesOutput::Start { .. } => {
+                self.is_on = true;
+                self.inner.see(Seen::On(self.own));
+            }
             ModulesOutput::Stop { by } => {
                 let off = now + Duration::from_millis(self.rng.u64(..300));
                 self.stop = Some((off, by));
@@ -159,6 +173,7 @@ impl Machine for SystemProcess {
         self.wake(now);
         self.inner.handle(now, happening);
         self.turn(now);
+        self.check(now);
     }
 
     fn wake(&mut self, now: Instant) {
@@ -167,6 +182,7 @@ impl Machine for SystemProcess {
         self.turn(now);
         self.inner.wake(now);
         self.turn(now);
+        self.check(now);
     }
 
     fn poll_output(&mut self) -> Option<Act> {
