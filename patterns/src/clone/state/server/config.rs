@@ -27,7 +27,8 @@ pub struct Config {
     pub page: usize,
     /// How long a client may take to ask for its next page. 60 s.
     pub patience: Duration,
-    /// Whether what is changed is written down, and writes are answered when it is: [`Output::Record`]. Off.
+    /// Whether what is changed is written down, and writes are answered when it is:
+    /// [`Output::Record`](super::Output::Record). Off.
     pub store: bool,
 }
 
