@@ -120,7 +120,7 @@ mod tests {
     use super::*;
     use crate::Machine;
     use crate::clone::state::{ReplicaConfig, ReplicaInput, ReplicaOutput};
-    use crate::clone::wire::{Command, Next, Publication, Standing, What};
+    use crate::clone::wire::{Changed, Command, Lasts, Next, Publication, Standing, What};
     use crate::wire::Header;
 
     const HEADER: Header = Header { command: 0, session: 1, number: 0 };
@@ -148,9 +148,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_replica_that_missed_a_change_does_not_say_that_it_has_it() {
-        let now = Instant::now();
+    /// A replica that follows a server without a key, at version 1.
+    fn follower(now: Instant) -> Replica {
         let mut replica = Replica::new(ReplicaConfig::default(), 1, now);
         let beat = std::time::Duration::from_millis(250);
         replica.handle(now, heard(Command::Hail { version: version(1), standing: Standing::Active, beat }));
@@ -161,10 +160,34 @@ mod tests {
         let (from, rows) = (Bytes::new(), Bytes::new());
         replica.handle(now, heard(Command::Rows { request, what: What::Snapshot, from, next, rows }));
         assert_eq!((replica.version(), replica.health()), (version(1), Health::Live));
+        replica
+    }
 
+    #[test]
+    fn a_replica_that_missed_a_change_does_not_say_that_it_has_it() {
+        let now = Instant::now();
+        let mut replica = follower(now);
         let sums = Some(Sums { count: 1, digest: 7 });
         let (prefix, version_then) = (Bytes::new(), version(2));
         replica.handle(now, published(Publication::Beat { prefix, version: version_then, sums }));
         assert_eq!((replica.version(), replica.health()), (version(1), Health::Stale));
+    }
+
+    /// The one who publishes may have been started again, with nothing, and be heard of that before it says so.
+    #[test]
+    fn what_a_later_epoch_publishes_is_no_change_of_what_an_earlier_one_has_left() {
+        let now = Instant::now();
+        let later = Version { epoch: 2, seq: 1 };
+        let change = Changed::Set { value: "new".into(), lasts: Lasts::Forever };
+        let update = Update { version: later, until: 1, key: "door".into(), change, writer: None };
+        let beat = |sums| Publication::Beat { prefix: Bytes::new(), version: later, sums };
+        for first in [Publication::Update(update), beat(None), beat(Some(Sums::default()))] {
+            let mut replica = follower(now);
+            replica.handle(now, published(first));
+            assert_eq!((replica.version(), replica.health()), (version(1), Health::Stale));
+            assert_eq!(replica.tree().iter(b"").count(), 0);
+            let Command::Fence { version: latest, .. } = said(&mut replica) else { panic!("it asks anew") };
+            assert_eq!(latest, Version { epoch: 2, seq: 0 });
+        }
     }
 }

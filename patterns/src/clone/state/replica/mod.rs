@@ -370,6 +370,11 @@ impl Replica {
         }
         self.epoch = version.epoch;
         self.listen(now);
+        if matches!(self.phase, Phase::Live) && version.epoch > self.stock.version.epoch {
+            // An epoch may begin with less than this replica has, and then its first change says nothing of the rest.
+            self.become_(Health::Stale);
+            return self.fence(now);
+        }
         match publication {
             Publication::Update(update) => match self.phase {
                 Phase::Live => self.follow(now, update),

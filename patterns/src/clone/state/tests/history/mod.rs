@@ -14,6 +14,7 @@ use bytes::Bytes;
 
 use self::store::Store;
 use super::town::Seen;
+use crate::clone::state::News;
 use crate::clone::version::Version;
 use crate::clone::wire::{Change, Durable, Outcome, Role, Update, Writing};
 
@@ -26,6 +27,8 @@ pub(super) struct History {
     /// Up to which change each epoch is part of what there is in the end.
     counts: BTreeMap<u64, u64>,
     operations: Vec<Operation>,
+    /// What a replica had, and the change of a later epoch that it has told after that as if nothing else had changed.
+    steps: Vec<(Version, Version)>,
     promised: Promised,
 }
 
@@ -81,6 +84,7 @@ impl History {
         let mut history = Self { promised, ..Self::default() };
         let mut latest: BTreeMap<usize, Version> = BTreeMap::new();
         let mut open = BTreeMap::new();
+        let mut told: BTreeMap<(usize, u32), Version> = BTreeMap::new();
         for (at, seen) in chronicle {
             match seen.clone() {
                 Seen::Begun { server, version } | Seen::Role { server, role: Role::Promoting, version } => {
@@ -108,6 +112,13 @@ impl History {
                     let what = What::Read { prefixes, version, rows };
                     history.operations.push(Operation { asked: since, answered: Some(*at), what });
                 }
+                Seen::News { replica, news: News::Changed(updates) } => {
+                    for Update { version, .. } in updates {
+                        let before = told.insert(replica, version).unwrap_or_default();
+                        history.steps.extend((before.epoch < version.epoch).then_some((before, version)));
+                    }
+                }
+                Seen::News { replica, news: News::Resync { to, .. } } => _ = told.insert(replica, to),
                 _ => {}
             }
         }
@@ -134,6 +145,11 @@ impl History {
     pub(super) fn check(&self) -> Result<(), String> {
         let done = self.done();
         let stores = self.replay(&done)?;
+        if let Some((had, told)) = self.steps.iter().find(|(had, told)| !self.has(*told, *had)) {
+            return Err(format!(
+                "a replica with {had} took {told} for the next change, which is no successor"
+            ));
+        }
         let mut answered: Vec<(Instant, Version, bool)> = Vec::new();
         for operation in &self.operations {
             let Operation { asked, what, .. } = operation;

@@ -196,3 +196,17 @@ fn a_later_epoch_begins_with_all_that_is_to_be_kept() {
     let read = ends(1).reads(50, 60, Version { epoch: 2, seq: 2 }, &[on]);
     assert!(read.ends(1).is_err_and(|error| error.contains("has not all that was known")));
 }
+
+#[test]
+fn a_change_is_told_only_after_what_it_has_come_after() {
+    let step = |had, epoch, seq| {
+        let mut tale = good();
+        tale.history.promised.is_safe = false;
+        tale.history.before.insert(2, at(1));
+        tale.history.steps.push((had, Version { epoch, seq }));
+        tale.ends(1)
+    };
+    assert_eq!(step(at(1), 2, 2), Ok(()));
+    assert!(step(at(2), 2, 2).is_err_and(|error| error.contains("which is no successor")));
+    assert!(step(at(1), 3, 2).is_err_and(|error| error.contains("which is no successor")));
+}
