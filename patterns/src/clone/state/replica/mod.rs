@@ -182,6 +182,7 @@ pub struct Replica {
 struct Hailed {
     session: u64,
     standing: Standing,
+    epoch: u64,
     beat: Duration,
 }
 
@@ -327,7 +328,12 @@ impl Replica {
     fn heard(&mut self, now: Instant, header: Header, command: Command) {
         match command {
             Command::Hail { version, standing, beat } => {
-                let before = self.hailed.replace(Hailed { session: header.session, standing, beat });
+                let before = self.hailed.replace(Hailed {
+                    session: header.session,
+                    standing,
+                    epoch: version.epoch,
+                    beat,
+                });
                 self.timers.set(Timer::Silence, now + UNHAILED.max(beat * GIVEN_UP));
                 match standing {
                     Standing::Passive => self.turned_away(now),

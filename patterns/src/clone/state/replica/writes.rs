@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Replica, ReplicaOutput, Timer};
+use crate::clone::version::Version;
 use crate::clone::wire::{Change, Command, Durable, Outcome, Refusal, Standing};
 
 impl Replica {
@@ -38,7 +39,10 @@ impl Replica {
     fn say_write(&mut self, number: u64) {
         let Some((durable, changes)) = self.writes.get(&number).cloned() else { return };
         let settled = self.writes.first_key_value().map_or(number, |(first, _)| *first) - 1;
-        self.say(Command::Write { number, settled, version: self.latest(), durable, changes });
+        // It is meant for who has hailed, and for no earlier one.
+        let hailed = self.hailed.as_ref().map_or(0, |hailed| hailed.epoch);
+        let version = self.latest().max(Version { epoch: hailed, seq: 0 });
+        self.say(Command::Write { number, settled, version, durable, changes });
     }
 
     /// Nothing was answered for a while.

@@ -242,6 +242,11 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
             }
             Command::Sync { request, prefixes, have } => self.tell(now, peer, request, prefixes, have),
             Command::Page { request, from } => self.turn_page(now, peer, request, from),
+            Command::Write { version, .. } if version.epoch < self.stock.version.epoch => {
+                // It was said to who decided before, and may have an answer. If it has none it is said again, to who has
+                // hailed.
+                self.counters.repeated += 1;
+            }
             Command::Write { number, settled, version, durable, changes } => {
                 if self.goes_on(version) {
                     let write = Writing { writer: header.session, number };
@@ -390,3 +395,28 @@ impl<P: Clone + Eq + Hash + Debug> Machine for Server<P> {
 
 /// No honest server comes so far.
 pub(super) const LAST_EPOCH: u64 = u64::MAX / 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clone::wire::{Change, Durable, Lasts, To, When};
+
+    /// It was answered, perhaps, by who decided then, and comes late.
+    #[test]
+    fn a_write_that_was_said_to_an_earlier_epoch_is_not_done_by_a_later_one() {
+        let now = Instant::now();
+        let mut server = Server::<u32>::new(Config::default(), Held::default(), 3, now);
+        let write = |epoch| {
+            let to = To::Value { value: "on".into(), lasts: Lasts::Forever };
+            let changes = vec![Change { key: "lamp".into(), to, when: When::Absent }];
+            let version = Version { epoch, seq: 0 };
+            Command::Write { number: 1, settled: 0, version, durable: Durable::Server, changes }
+        };
+        let header = Header { command: 0, session: 7, number: 0 };
+        server.handle(now, Input::Joined(1));
+        server.handle(now, Input::Heard(1, Ok((header, write(2)))));
+        assert_eq!((server.status().keys, server.status().counters.repeated), (0, 1));
+        server.handle(now, Input::Heard(1, Ok((header, write(3)))));
+        assert_eq!((server.status().keys, server.status().counters.repeated), (1, 1));
+    }
+}
