@@ -9,14 +9,16 @@
 //!    [`classic`] is its plain face, PUSH and PULL, for workers that know no more than that.
 //! 2. [`clone`]: one state, many replicas. A [`Store`](clone::Store) outlives the server, and so does a hot standby
 //!    ([`Paired`](clone::Paired)).
-//! 3. Peering brokers, durable task pipes with a scheduler, and a central log with calibrated clocks and timeline pictures
-//!    are to follow.
+//! 3. [`peering`]: many clusters, one cloud. What has no free worker in one cluster goes to another; brokers come and go at
+//!    any time.
+//! 4. Durable task pipes with a scheduler, and a central log with calibrated clocks and timeline pictures are to follow.
 //!
 //! The `backup` example of this repository is such a plain one with processes, retries and files around it.
 
 pub mod balancer;
 pub mod classic;
 pub mod clone;
+pub mod peering;
 pub mod process;
 pub mod sim;
 pub mod wire;
@@ -25,10 +27,12 @@ pub mod wire;
 #[doc(hidden)]
 pub mod harness;
 
+mod answer;
 mod backoff;
 mod clock;
 mod flow;
 mod machine;
+mod places;
 mod store;
 mod timers;
 

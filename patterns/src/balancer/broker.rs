@@ -13,6 +13,7 @@ use super::state::{
     self, Config, Dead, Input, Interpreter, LegacyInput, LegacyOutput, Notice, Output, Status,
 };
 use crate::Machine;
+use crate::answer::answer;
 use crate::clock::{now, until};
 use crate::store::StoreError;
 
@@ -179,9 +180,9 @@ impl Balancer {
     }
 
     async fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Option<T> {
-        let (asked, answer) = oneshot::channel();
+        let (asked, answered) = oneshot::channel();
         self.orders.send(order(asked)).ok()?;
-        shell::answer(answer, &self.orders).await
+        answer(answered, &self.orders).await
     }
 
     /// What happens from now on. Whoever does not listen for long misses the oldest of it, and is told how much.

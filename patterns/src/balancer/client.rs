@@ -15,6 +15,7 @@ use super::shell;
 use super::state::{self, ClientInput, ClientOutput};
 use super::wire::Refusal;
 use crate::Machine;
+use crate::answer::answer;
 use crate::clock::{now, until};
 
 /// A client that runs. Clones are handles of the same; it ends with the last one and its last [`Handle`].
@@ -106,7 +107,7 @@ impl Client {
     pub async fn close(self) {
         let (closed, over) = oneshot::channel();
         let _ = self.orders.send(Order::Close(closed));
-        let _ = shell::answer(over, &self.orders).await;
+        let _ = answer(over, &self.orders).await;
     }
 }
 
@@ -121,7 +122,7 @@ impl Handle {
     /// # Errors
     /// [`SubmitError::Refused`], [`SubmitError::SameKey`], [`SubmitError::Closed`].
     pub async fn outcome(self) -> Result<Outcome, SubmitError> {
-        shell::answer(self.outcome, &self.orders).await.unwrap_or(Err(SubmitError::Closed))
+        answer(self.outcome, &self.orders).await.unwrap_or(Err(SubmitError::Closed))
     }
 
     /// The job is not wanted any more. It has an outcome nevertheless, and may have ended otherwise by then.

@@ -1,10 +1,8 @@
-//! What the shells have in common: commands as messages, how their sockets introduce themselves, and how whoever gives an
-//! order gets the answer.
+//! What the shells have in common: commands as messages, and how their sockets introduce themselves.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
 use zmtp::{Builder, Dealer, Message};
 
 use super::wire::Command;
@@ -27,20 +25,6 @@ pub(crate) fn introduced(socket: Builder<Dealer>) -> Builder<Dealer> {
     // What is said to a broker that is not there, another broker would not understand.
     let socket = socket.immediate(true).linger(Duration::from_secs(1));
     socket.property(PROPERTY, "1").expect("a name that begins with X-, and a value")
-}
-
-/// What the driver answers, or nothing if it has ended. An order that is sent while it ends may be left lying in the
-/// channel, with the sender of the answer in it, until the last sender of orders is gone: and that may be who waits.
-pub(crate) async fn answer<T, O>(
-    mut answer: oneshot::Receiver<T>,
-    orders: &mpsc::UnboundedSender<O>,
-) -> Option<T> {
-    tokio::select! {
-        biased;
-        answer = &mut answer => answer.ok(),
-        // What it had to say it has said by then.
-        () = orders.closed() => answer.try_recv().ok(),
-    }
 }
 
 /// Which version of the protocol it speaks.

@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use zmtp::{Endpoint, EndpointError};
 
+use crate::places::beside;
+
 /// The endpoints of one server. From one of them come all three: the next two ports, or files beside it.
 ///
 /// ```
@@ -40,17 +42,6 @@ impl FromStr for Place {
     fn from_str(first: &str) -> Result<Self, EndpointError> {
         let control: Endpoint = first.parse()?;
         Ok(Self { updates: beside(&control, 1)?, changes: beside(&control, 2)?, control })
-    }
-}
-
-fn beside(control: &Endpoint, number: u16) -> Result<Endpoint, EndpointError> {
-    match control {
-        Endpoint::Tcp { host, port, source } => match port.checked_add(number) {
-            Some(port) => Ok(Endpoint::Tcp { host: host.clone(), port, source: source.clone() }),
-            // It says what is wrong with such a port.
-            None => format!("tcp://{host}:{}", u32::from(*port) + u32::from(number)).parse(),
-        },
-        other => format!("{other}-{number}").parse(),
     }
 }
 

@@ -65,15 +65,21 @@ pub struct Host(pub(crate) usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Link(pub(crate) u32);
 
+/// Where a process is dialled: it may have several such places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Port(pub u8);
+
 /// What can happen to a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Happening {
-    /// Somebody has dialled it.
-    Joined(Link),
+    /// Somebody has dialled it, at this port.
+    Joined(Link, Port),
     /// A message has come.
     Heard(Link, Frames),
     /// The connection of somebody who had dialled it is gone.
     Left(Link),
+    /// The connection to somebody whom it had dialled is gone. There will be another one.
+    Lost(Link),
     /// So many of its records, counted since its disk was new, survive whatever happens.
     Synced(usize),
 }

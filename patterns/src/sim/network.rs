@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::{Frames, Host, Link};
+use super::{Frames, Host, Link, Port};
 
 /// Which end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +44,7 @@ impl Connection {
 #[derive(Debug)]
 pub(crate) struct Dial {
     pub(crate) to: Host,
+    pub(crate) port: Port,
     /// The number of its connection.
     pub(crate) connection: Option<usize>,
     /// Waits for a connection.

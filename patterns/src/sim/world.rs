@@ -10,7 +10,7 @@ use fastrand::Rng;
 
 use super::disk::Disk;
 use super::network::{Connection, Dial, Partings, Side};
-use super::{Act, Boot, Frames, Happening, Host, Link, Process, Weather};
+use super::{Act, Boot, Frames, Happening, Host, Link, Port, Process, Weather};
 
 /// A seeded world. Nothing in it depends on anything but the seed and what its owner does.
 pub struct World {
@@ -113,8 +113,13 @@ impl World {
 
     /// From now on the one keeps a connection to the other, whenever that can be.
     pub fn dial(&mut self, from: Host, to: Host) {
+        self.dial_at(from, to, Port(0));
+    }
+
+    /// The same, at one of several ports.
+    pub fn dial_at(&mut self, from: Host, to: Host, port: Port) {
         let dials = &mut self.hosts[from.0].dials;
-        dials.push(Dial { to, connection: None, waiting: Vec::new() });
+        dials.push(Dial { to, port, connection: None, waiting: Vec::new() });
         let dial = dials.len() - 1;
         self.plan_dial(from, dial);
     }
@@ -401,8 +406,8 @@ impl World {
         self.connections.insert(number, connection);
         let dial = &mut self.hosts[host.0].dials[dial];
         dial.connection = Some(number);
-        let waiting = std::mem::take(&mut dial.waiting);
-        self.happen(to, Happening::Joined(link));
+        let (waiting, port) = (std::mem::take(&mut dial.waiting), dial.port);
+        self.happen(to, Happening::Joined(link, port));
         for frames in waiting {
             self.transmit(number, Side::Dialled, frames);
         }
@@ -434,6 +439,7 @@ impl World {
                 if dialled_by.connection == Some(number) {
                     dialled_by.connection = None;
                     self.plan_dial(dialler, dial);
+                    self.happen(dialler, Happening::Lost(Link(dial as u32)));
                 }
             }
             Side::Dialled => self.happen(dialled, Happening::Left(link)),

@@ -21,6 +21,8 @@ use super::Malformed;
 pub enum Protocol {
     /// Work for those who said that they are free.
     Balancer = 0xaab1,
+    /// Many clusters, one cloud.
+    Peering = 0xaab2,
     /// One state, many replicas.
     Clone = 0xaab3,
 }
@@ -31,7 +33,7 @@ impl Protocol {
     /// The version that is spoken here.
     pub fn major(self) -> u8 {
         match self {
-            Self::Balancer => 1,
+            Self::Balancer | Self::Peering => 1,
             // The first was RFC 12's.
             Self::Clone => 2,
         }

@@ -101,7 +101,9 @@ impl Machine for BrokerProcess {
     fn handle(&mut self, now: Instant, happening: Happening) {
         self.now = now;
         let input = match happening {
-            Happening::Joined(link) => Input::Joined(link),
+            Happening::Joined(link, _) => Input::Joined(link),
+            // It dials nobody.
+            Happening::Lost(_) => return,
             Happening::Heard(link, frames) => Input::Heard(link, Command::decode(frames)),
             Happening::Left(link) => Input::Left(link),
             Happening::Synced(records) => Input::Synced(records.saturating_sub(self.before) as u64),

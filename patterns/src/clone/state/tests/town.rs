@@ -285,7 +285,7 @@ impl Machine for ServerProcess {
         let server = NodeInput::Server;
         let dialled = self.pair.as_ref().map_or(0, |pair| 3 + pair.paths as u32);
         match happening {
-            Happening::Joined(link) => self.acts.push_back(Act::Send(link, vec![CONTROL.into()])),
+            Happening::Joined(link, _) => self.acts.push_back(Act::Send(link, vec![CONTROL.into()])),
             Happening::Heard(link, frames) if link.0 < dialled && frames[0] == CONTROL => self.announce(),
             Happening::Heard(link, frames) if link.0 < dialled => self.heard(link, frames),
             Happening::Heard(link, frames) if frames[0] == CONTROL => {
@@ -306,6 +306,8 @@ impl Machine for ServerProcess {
             Happening::Left(link) if self.controls.remove(&link) => {
                 self.node.handle(now, server(Input::Left(link)));
             }
+            // A replica learns of it when it is silent, or when the next one hails it.
+            Happening::Lost(_) => {}
             Happening::Left(link) => {
                 self.subscribe(link, BTreeSet::new());
                 self.topics.remove(&link);

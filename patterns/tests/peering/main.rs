@@ -1,0 +1,4 @@
+//! Brokers, workers and clients over real sockets.
+
+mod support;
+mod work;
