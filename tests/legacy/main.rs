@@ -1,7 +1,9 @@
 //! Workers and clients of older designs, on real libzmq, against a broker of ours: the load-balancing pattern's REQ
-//! workers and REQ clients as the ZeroMQ guide has them, and workers of MDP/0.2. And clients of RFC 12 against a clone.
+//! workers and REQ clients as the ZeroMQ guide has them, and workers of MDP/0.2. And clients of RFC 12 against a clone, and
+//! clients and workers of the guide's peering example against two brokers.
 
 mod chp;
+mod peering;
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Sender, channel};

@@ -30,6 +30,23 @@ impl Cluster {
         Self { broker: Broker::start(name, sockets, change), place }
     }
 
+    /// On these sockets.
+    pub(crate) fn on(name: &str, sockets: Sockets) -> Self {
+        let place = sockets.place.clone();
+        Self { broker: Broker::start(name, sockets, |_| {}), place }
+    }
+
+    /// There, as soon as the last one lets go of it.
+    pub(crate) async fn again(name: &str, place: &Place) -> Self {
+        let mut sockets = None;
+        until("the last one lets go", async || {
+            sockets = Sockets::bind(place).await.ok();
+            sockets.is_some()
+        })
+        .await;
+        Self::on(name, sockets.unwrap())
+    }
+
     pub(crate) async fn status(&self) -> Status {
         self.broker.status().await.expect("it is there")
     }

@@ -69,7 +69,7 @@ pub enum LinkCommand {
         /// What it takes now.
         report: Report,
     },
-    /// Both ways: it is leaving.
+    /// Second to first: it leaves, and has said all that it had to say.
     Bye,
 }
 

@@ -93,11 +93,6 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
                     self.let_go(request);
                 }
             }
-            // What it has delegated is still to be done; it says so, or goes.
-            LinkCommand::Bye => {
-                let name = it.name.clone();
-                self.peer_has_gone(now, name);
-            }
             _ => self.counters.malformed += 1,
         }
     }
@@ -216,7 +211,8 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
         self.output.push_back(Output::Say(Face::Cloud, guest.clone(), frames));
     }
 
-    pub(super) fn say_bye_to_guests(&mut self) {
+    /// To all, when there is nothing more to do. It comes after all replies, which it would not on any other connection.
+    pub(super) fn say_bye(&mut self) {
         let guests: Vec<_> = self.guests.keys().cloned().collect();
         for guest in guests {
             self.say_to_guest(&guest, &LinkCommand::Bye);

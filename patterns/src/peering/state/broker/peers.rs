@@ -302,15 +302,6 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
         }
     }
 
-    /// The one that has this name says that it leaves.
-    pub(super) fn peer_has_gone(&mut self, now: Instant, name: Option<String>) {
-        if let Some(dial) = name.and_then(|name| self.names.get(&name).copied())
-            && self.peers.get(&dial).is_some_and(|it| it.link != LinkStatus::Connecting)
-        {
-            self.has_said_bye(now, dial);
-        }
-    }
-
     /// There is nothing to be said to it any more.
     fn hang_up(&mut self, now: Instant, dial: Dial) {
         let Some(mut it) = self.peers.remove(&dial) else { return };
@@ -371,15 +362,6 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
             it.number += 1;
             self.output.push_back(Output::Tell(dial, frames));
         }
-    }
-
-    /// To all, when there is nothing more to do.
-    pub(super) fn say_bye(&mut self) {
-        let there: Vec<_> = self.peers.iter().filter(|(_, it)| it.link != LinkStatus::Connecting).collect();
-        for dial in there.into_iter().map(|(dial, _)| *dial).collect::<Vec<_>>() {
-            self.tell(dial, &LinkCommand::Bye);
-        }
-        self.say_bye_to_guests();
     }
 }
 
