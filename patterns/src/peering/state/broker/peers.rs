@@ -124,9 +124,10 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
                 }
                 Some(it) if is_there(it) => {
                     let here = it.card.as_ref().map_or_else(String::new, |card| card.cloud.clone());
-                    let cloud = here.clone();
                     self.notice(Notice::Collision { name: card.name, here, there: card.cloud });
-                    return self.rejected(now, dial, Rejection::Name { cloud });
+                    // It is not this one's own name that is taken.
+                    self.shelve(now, dial);
+                    return;
                 }
                 // It is where it was not before.
                 _ => self.hang_up(now, other),
@@ -160,12 +161,19 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
         if rejection == Rejection::Itself {
             return self.hang_up(now, dial);
         }
-        let Some(it) = self.peers.get_mut(&dial) else { return };
+        if let Some(cloud) = self.shelve(now, dial) {
+            self.notice(Notice::Rejected { cloud, rejection });
+        }
+    }
+
+    /// They do not work together for now. Says where that one is.
+    fn shelve(&mut self, now: Instant, dial: Dial) -> Option<String> {
+        let it = self.peers.get_mut(&dial)?;
         (it.link, it.since) = (LinkStatus::Rejected, now);
         let cloud = it.cloud.clone();
         // The other one of that name may go.
         self.timers.set(Timer::Redial(dial), now + self.config.backoff.longest);
-        self.notice(Notice::Rejected { cloud, rejection });
+        Some(cloud)
     }
 
     /// Somebody else is to do it.
