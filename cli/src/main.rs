@@ -3,7 +3,8 @@
 //! A verb is a short file in `verbs/`, with its options and its help, over shared parts. `args.rs` has the
 //! options that verbs share, `run.rs` is the life of a socket, `send.rs`, `receive.rs`, `exchange.rs`, `request.rs`,
 //! `reply.rs` and `join.rs` are its work, `input.rs` and `output.rs` the standard streams, `watch.rs` the events.
-//! `doctor/` has no socket: it talks to a peer itself. `balance/` and `clone/` have sockets of `zmtp-patterns`. What needs no
+//! `doctor/` has no socket: it talks to a peer itself. `balance/`, `clone/` and `peer/` have
+//! sockets of `zmtp-patterns`. What needs no
 //! socket is pure and tested on the spot: `text.rs`, `json.rs`, `lines.rs`, `units.rs`.
 //! `settings.rs` takes options from the environment and from a file.
 
@@ -28,6 +29,7 @@ mod json;
 mod lines;
 mod output;
 mod patience;
+mod peer;
 mod receive;
 mod reply;
 mod request;

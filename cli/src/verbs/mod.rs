@@ -11,6 +11,7 @@ mod dealer;
 mod doctor;
 mod keygen;
 mod pair;
+mod peer;
 mod proxy;
 mod r#pub;
 mod pull;
@@ -40,6 +41,7 @@ pub(crate) enum Verb {
     Proxy(proxy::Proxy),
     Balance(balance::Balance),
     Clone(clone::Clones),
+    Peer(peer::Peer),
     Doctor(doctor::Doctor),
     Keygen(keygen::Keygen),
     Completions(completions::Completions),
@@ -63,6 +65,7 @@ impl Verb {
             Self::Proxy(verb) => verb.run().await,
             Self::Balance(verb) => verb.run().await,
             Self::Clone(verb) => verb.run().await,
+            Self::Peer(verb) => verb.run().await,
             Self::Doctor(verb) => verb.run().await,
             Self::Keygen(verb) => verb.run(),
             Self::Completions(verb) => verb.run(),

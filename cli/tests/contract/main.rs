@@ -17,6 +17,7 @@ mod input;
 mod memory;
 mod options;
 mod output;
+mod peer;
 mod place;
 mod proxy;
 mod pubsub;

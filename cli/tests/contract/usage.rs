@@ -8,7 +8,9 @@ const VERBS: [&str; 11] =
 #[test]
 fn the_command_alone_shows_the_map_of_its_verbs() {
     let ended = zmtp("").done();
-    for verb in VERBS.into_iter().chain(["proxy", "balance", "doctor", "keygen", "completions"]) {
+    for verb in
+        VERBS.into_iter().chain(["proxy", "balance", "clone", "peer", "doctor", "keygen", "completions"])
+    {
         assert!(ended.out.contains(&format!("\n  {verb} ")), "{}", ended.out);
     }
     assert_eq!(ended.err, "");
