@@ -24,6 +24,11 @@ fn every_promise_and_every_failure_of_the_clone_names_a_test_that_exists() {
     assert!(promises("docs/clone.md", "## A server") >= 55);
 }
 
+#[test]
+fn every_promise_and_every_failure_of_peering_names_a_test_that_exists() {
+    assert!(promises("docs/peering.md", "## Three datacentres") >= 30);
+}
+
 /// How many rows the tables of a page have before that heading, each of which names a test.
 fn promises(page: &str, end: &str) -> usize {
     let page = fs::read_to_string(root().join(page)).expect("the page");
