@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 
 use crate::exit::Exit;
 
+mod bench;
 mod broker;
 mod leave;
 mod load;
@@ -29,6 +30,7 @@ enum PeerVerb {
     Load(load::Load),
     Status(status::Status),
     Leave(leave::Leave),
+    Bench(bench::Bench),
 }
 
 impl Peer {
@@ -39,6 +41,7 @@ impl Peer {
             PeerVerb::Load(verb) => verb.run().await,
             PeerVerb::Status(verb) => verb.run().await,
             PeerVerb::Leave(verb) => verb.run().await,
+            PeerVerb::Bench(verb) => verb.run().await,
         };
         done.unwrap_or_else(|exit| exit)
     }

@@ -25,6 +25,15 @@ fn the_bench_of_the_balancer_prints_an_object_for_each_figure() {
     }
 }
 
+#[test]
+fn the_bench_of_a_cloud_prints_an_object_for_each_figure() {
+    assert_eq!(bench("peer", "served"), ["served"]);
+    assert_eq!(bench("peer", "spill"), ["here", "there", "spill"]);
+    for row in ["requeue", "mesh"] {
+        assert_eq!(bench("peer", row), [row]);
+    }
+}
+
 /// The names of the figures of a row, in their order. Each has a number that could be one.
 fn bench(family: &str, row: &str) -> Vec<String> {
     let ended = zmtp(&format!("{family} bench --rounds 1 --each 20ms --json --row {row}")).done();
