@@ -53,6 +53,9 @@ fn a_broker_that_is_told_to_end_leaves_and_ends_with_0() {
         assert_eq!(one.done().code, 0);
         let gone: serde_json::Value = serde_json::from_str(&two.err_line_with("gone")).unwrap();
         assert_eq!((&gone["event"], &gone["peer"]), (&"gone".into(), &"DC1".into()));
+        // Once.
+        two.signal("TERM");
+        assert!(!two.done().err.contains("gone"));
     }
 }
 
