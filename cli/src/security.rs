@@ -61,6 +61,11 @@ impl Secured {
 }
 
 impl Secured {
+    /// Whether it knows passwords, and has none of its own.
+    pub(crate) fn is_plain_server(&self) -> bool {
+        self.plain_users.is_some()
+    }
+
     /// What a server needs to be a client of another one: that one's key, if it is not the same as its own.
     pub(crate) fn as_client(&self, key: Option<PublicKey>) -> Security {
         match &self.curve_key {

@@ -61,6 +61,12 @@ pub(crate) struct Broker {
 
 impl Broker {
     pub(crate) async fn run(&self) -> Result<Exit, Exit> {
+        if self.secured.is_plain_server() && !self.peer.is_empty() {
+            return Err(Exit::Usage(
+                "with --plain-users a broker has no password for its --peer; expected --curve-key and --curve-clients"
+                    .to_owned(),
+            ));
+        }
         let cannot_listen = |error| Exit::Failed(format!("cannot listen for signals: {error}"));
         let mut signals = Signals::new().map_err(cannot_listen)?;
         let (sockets, bound) = tokio::select! {
