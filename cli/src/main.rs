@@ -6,7 +6,7 @@
 //! `doctor/` has no socket: it talks to a peer itself. `balance/`, `clone/` and `peer/` have
 //! sockets of `zmtp-patterns`. What needs no
 //! socket is pure and tested on the spot: `text.rs`, `json.rs`, `lines.rs`, `units.rs`.
-//! `settings.rs` takes options from the environment and from a file.
+//! `picture/` draws. `settings.rs` takes options from the environment and from a file.
 
 use std::process::ExitCode;
 
@@ -30,6 +30,7 @@ mod lines;
 mod output;
 mod patience;
 mod peer;
+mod picture;
 mod receive;
 mod reply;
 mod request;

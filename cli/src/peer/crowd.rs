@@ -181,7 +181,7 @@ impl Asking {
 
     async fn ask_plainly(
         &self,
-        socket: &mut Option<ReqSocket>,
+        socket: &mut Option<Box<ReqSocket>>,
         place: &Place,
         body: &Bytes,
     ) -> Option<Vec<Bytes>> {
@@ -191,7 +191,7 @@ impl Asking {
                 let security = self.plan.security.clone();
                 let new = ReqSocket::builder().security(security).linger(Duration::ZERO).build();
                 new.connect(place.clients.clone()).ok()?;
-                socket.insert(new)
+                socket.insert(Box::new(new))
             }
         };
         let reply = socket.request(body.clone()).await.ok()?;
@@ -207,7 +207,7 @@ impl Asking {
 enum Way {
     None,
     Client(Client),
-    Plain(Option<ReqSocket>),
+    Plain(Option<Box<ReqSocket>>),
 }
 
 /// A request that nobody waits for any more, unless it was settled.

@@ -1,98 +1,58 @@
-//! Draws a layout, as SVG or as PNG.
+//! Draws a layout.
 
-use std::error::Error;
-
-use plotters::backend::{BitMapBackend, SVGBackend};
 use plotters::coord::Shift;
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::HPos;
 
-use super::font::Writing;
 use super::layout::{Block, Layout};
 use super::record::End;
+use crate::picture::paper::{Drawn, INK, Picture, SIZE, WRONG, short};
 
-type Drawn<T> = Result<T, Box<dyn Error>>;
-
-pub(super) fn svg(layout: &Layout) -> Drawn<Vec<u8>> {
-    let mut text = String::new();
-    let area = SVGBackend::with_string(&mut text, size(layout)).into_drawing_area();
-    draw(&area, layout, |area, words, at, side| {
-        // The reader's own font: nobody knows its width, so text hangs where it is to be.
-        let style = TextStyle::from(("sans-serif", SIZE * 1.24).into_font()).color(&INK);
-        Ok(area.draw_text(words, &style.pos(Pos::new(side, VPos::Center)), at)?)
-    })?;
-    drop(area);
-    Ok(text.into_bytes())
-}
-
-pub(super) fn png(layout: &Layout) -> Drawn<Vec<u8>> {
-    let (width, height) = size(layout);
-    let mut pixels = vec![0; 3 * width as usize * height as usize];
-    let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
-    draw(&area, layout, |area, words, (x, y), side| {
-        let writing = Writing::new(words, SIZE as f32 * 1.17)?;
-        let left = match side {
-            HPos::Left => x,
-            HPos::Center => x - (writing.width / 2.0) as i32,
-            HPos::Right => x - writing.width as i32,
-        };
-        let (mut put, inside) =
-            (Ok(()), |x, y| (0..width as i32).contains(&x) && (0..height as i32).contains(&y));
-        writing.pixels(|dx, dy, coverage| {
-            let at = (left + dx, y + dy);
-            if put.is_ok() && inside(at.0, at.1) {
-                put = area.draw_pixel(at, &INK.mix(coverage));
-            }
-        })?;
-        Ok(put?)
-    })?;
-    drop(area);
-    let mut octets = Vec::new();
-    let mut encoder = png::Encoder::new(&mut octets, width, height);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.write_header()?.write_image_data(&pixels)?;
-    Ok(octets)
-}
-
-/// The same for both, but for how words are written: beside, around or before a point, in the middle of its height.
-fn draw<B: DrawingBackend>(
-    area: &DrawingArea<B, Shift>,
-    layout: &Layout,
-    write: impl Fn(&DrawingArea<B, Shift>, &str, (i32, i32), HPos) -> Drawn<()>,
-) -> Drawn<()>
-where
-    B::ErrorType: 'static,
-{
-    let (left, lane) = (margin(layout) as i32, lane_height(layout) as i32);
-    let height = rows_height(layout) as i32;
-    let floor = TOP as i32 + height;
-    area.fill(&WHITE)?;
-    write(area, &layout.caption, (left, 16), HPos::Left)?;
-    write(area, &layout.note, (left, 34), HPos::Left)?;
-    write(area, LEGEND, (left + WIDTH as i32, 34), HPos::Right)?;
-    for tick in &layout.ticks {
-        let x = left + tick.at as i32;
-        area.draw(&PathElement::new([(x, TOP as i32), (x, floor + 4)], INK.mix(0.15)))?;
-        write(area, &tick.label, (x, floor + 14), HPos::Center)?;
+impl Picture for Layout {
+    fn size(&self) -> (u32, u32) {
+        (margin(self) + WIDTH + RIGHT, TOP + rows_height(self) + BOTTOM)
     }
-    let (mut y, mut named) = (TOP as i32, i32::MIN);
-    for row in &layout.rows {
-        let middle = y + lane * row.lanes.len() as i32 / 2;
-        // Names that would run into each other are left out.
-        if middle >= named.saturating_add(SIZE as i32) {
-            write(area, &short(&row.name), (left - 8, middle), HPos::Right)?;
-            named = middle;
+
+    fn draw<B: DrawingBackend>(
+        &self,
+        area: &DrawingArea<B, Shift>,
+        write: impl Fn(&DrawingArea<B, Shift>, &str, (i32, i32), HPos) -> Drawn<()>,
+    ) -> Drawn<()>
+    where
+        B::ErrorType: 'static,
+    {
+        let layout = self;
+        let (left, lane) = (margin(layout) as i32, lane_height(layout) as i32);
+        let height = rows_height(layout) as i32;
+        let floor = TOP as i32 + height;
+        area.fill(&WHITE)?;
+        write(area, &layout.caption, (left, 16), HPos::Left)?;
+        write(area, &layout.note, (left, 34), HPos::Left)?;
+        write(area, LEGEND, (left + WIDTH as i32, 34), HPos::Right)?;
+        for tick in &layout.ticks {
+            let x = left + tick.at as i32;
+            area.draw(&PathElement::new([(x, TOP as i32), (x, floor + 4)], INK.mix(0.15)))?;
+            write(area, &tick.label, (x, floor + 14), HPos::Center)?;
         }
-        for blocks in &row.lanes {
-            for block in blocks {
-                draw_block(area, *block, left, (y + 1, y + lane - 1))?;
+        let (mut y, mut named) = (TOP as i32, i32::MIN);
+        for row in &layout.rows {
+            let middle = y + lane * row.lanes.len() as i32 / 2;
+            // Names that would run into each other are left out.
+            if middle >= named.saturating_add(SIZE as i32) {
+                write(area, &short(&row.name), (left - 8, middle), HPos::Right)?;
+                named = middle;
             }
-            y += lane;
+            for blocks in &row.lanes {
+                for block in blocks {
+                    draw_block(area, *block, left, (y + 1, y + lane - 1))?;
+                }
+                y += lane;
+            }
+            area.draw(&PathElement::new([(left, y), (left + WIDTH as i32, y)], INK.mix(0.15)))?;
         }
-        area.draw(&PathElement::new([(left, y), (left + WIDTH as i32, y)], INK.mix(0.15)))?;
+        area.present()?;
+        Ok(())
     }
-    area.present()?;
-    Ok(())
 }
 
 fn draw_block<B: DrawingBackend>(
@@ -121,10 +81,6 @@ where
     Ok(())
 }
 
-fn size(layout: &Layout) -> (u32, u32) {
-    (margin(layout) + WIDTH + RIGHT, TOP + rows_height(layout) + BOTTOM)
-}
-
 /// Room for the names.
 fn margin(layout: &Layout) -> u32 {
     let longest = layout.rows.iter().map(|row| short(&row.name).chars().count()).max().unwrap_or_default();
@@ -143,22 +99,9 @@ fn rows_height(layout: &Layout) -> u32 {
     lanes(layout) * lane_height(layout)
 }
 
-/// A name that has room.
-fn short(name: &str) -> String {
-    if name.chars().count() <= LONGEST_NAME {
-        return name.to_owned();
-    }
-    name.chars().take(LONGEST_NAME - 1).chain(['…']).collect()
-}
-
 /// Of the rows.
 pub(super) const WIDTH: u32 = 1000;
 const TOP: u32 = 52;
 const RIGHT: u32 = 24;
 const BOTTOM: u32 = 30;
-/// Of the letters.
-const SIZE: f64 = 13.0;
-const LONGEST_NAME: usize = 20;
-const INK: RGBColor = RGBColor(40, 44, 52);
-const WRONG: RGBColor = RGBColor(200, 0, 0);
 const LEGEND: &str = "one colour, one job; red: failed or lost; dark: given back or not over";

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::record::{Bar, End, Presence, Record};
 use crate::balance::admin::name;
+use crate::picture::ticks::{Tick, ticks};
 
 #[derive(Debug)]
 pub(super) struct Layout {
@@ -41,12 +42,6 @@ pub(super) struct Block {
     pub(super) end: End,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Tick {
-    pub(super) at: u32,
-    pub(super) label: String,
-}
-
 impl Layout {
     /// The rows of this record, as wide as this.
     pub(super) fn new(record: &Record, rows: Rows, width: u32) -> Self {
@@ -72,7 +67,7 @@ impl Layout {
             caption: caption(record, rows, span),
             note: note(record, hidden),
             rows: all,
-            ticks: ticks(scale),
+            ticks: ticks(span, width),
         }
     }
 }
@@ -171,61 +166,6 @@ fn note(record: &Record, hidden: usize) -> String {
     note
 }
 
-/// Round times, up to nine of them.
-fn ticks(scale: Scale) -> Vec<Tick> {
-    let span = scale.span.as_secs_f64();
-    let Some(step) = STEPS.into_iter().find(|step| span / step <= 8.0) else { return Vec::new() };
-    let count = (span / step) as u32;
-    (0..=count)
-        .map(|number| {
-            let seconds = step * f64::from(number);
-            Tick { at: scale.pixel(Duration::from_secs_f64(seconds)), label: label(seconds, step) }
-        })
-        .collect()
-}
-
-fn label(seconds: f64, step: f64) -> String {
-    match step {
-        step if step < 1.0 => format!("{:.0} ms", seconds * 1e3),
-        step if step < 60.0 => format!("{seconds:.0} s"),
-        step if step < 3600.0 => format!("{:.0} min", seconds / 60.0),
-        _ => format!("{:.0} h", seconds / 3600.0),
-    }
-}
-
-/// Seconds from one tick to the next.
-const STEPS: [f64; 30] = [
-    0.001,
-    0.002,
-    0.005,
-    0.01,
-    0.02,
-    0.05,
-    0.1,
-    0.2,
-    0.5,
-    1.0,
-    2.0,
-    5.0,
-    10.0,
-    20.0,
-    60.0,
-    120.0,
-    300.0,
-    600.0,
-    1200.0,
-    3600.0,
-    7200.0,
-    14_400.0,
-    36_000.0,
-    86_400.0,
-    172_800.0,
-    604_800.0,
-    2_592_000.0,
-    7_776_000.0,
-    31_536_000.0,
-    315_360_000.0,
-];
 /// Lanes that are shown.
 const MOST_LANES: usize = 200;
 
@@ -320,15 +260,5 @@ mod tests {
 
         let layout = Layout::new(&recorded(10, &[(0, Notice::Came(A, 1))]), Rows::Workers, 100);
         assert_eq!((layout.rows.len(), layout.caption.as_str()), (0, "no job was begun"));
-    }
-
-    #[test]
-    fn times_of_any_length_have_a_few_round_ticks() {
-        for milliseconds in [1, 7, 90, 999, 1000, 12_400, 59_999, 3_600_000, 90_000_000, 5_000_000_000] {
-            let scale =
-                Scale { begin: Instant::now(), span: Duration::from_millis(milliseconds), width: 1000 };
-            let ticks = ticks(scale);
-            assert!((2..=9).contains(&ticks.len()), "{milliseconds}: {ticks:?}");
-        }
     }
 }

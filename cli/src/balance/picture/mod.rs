@@ -1,15 +1,11 @@
 //! A picture of a run: who did what, when.
 //!
-//! `record.rs` keeps the attempts that a balancer tells of, `layout.rs` says where each is to be seen, `draw.rs` draws that
-//! as SVG or PNG, and `font.rs` writes on pixels, without any font of the system.
+//! `record.rs` keeps the attempts that a balancer tells of, `layout.rs` says where each is to be seen, `draw.rs` draws that.
 
 mod draw;
-mod font;
 mod layout;
 mod record;
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
@@ -20,6 +16,7 @@ use tokio::task::JoinHandle;
 use zmtp_patterns::balancer::{Balancer, Notice};
 
 use crate::exit::{Exit, say};
+use crate::picture::{PictureFile, write_all};
 use layout::{Layout, Rows};
 use record::Record;
 
@@ -30,18 +27,6 @@ pub(crate) struct Pictures {
     /// Draw in the end who did what, when, and say how busy they were; FILE ends in .svg or .png (repeatable)
     #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(PictureFile::new))]
     picture: Vec<PictureFile>,
-}
-
-#[derive(Debug, Clone)]
-struct PictureFile {
-    path: PathBuf,
-    kind: Kind,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Svg,
-    Png,
 }
 
 /// A run that is watched for its pictures, if any are wanted.
@@ -85,44 +70,7 @@ impl Watched {
         let Ok(record) = record.await else { return exit };
         let layout = Layout::new(&record, rows, draw::WIDTH);
         say(&layout.caption);
-        let mut exit = exit;
-        for file in files {
-            let Err(why) = file.write(&layout) else { continue };
-            match exit {
-                Exit::Done => exit = Exit::Failed(why),
-                _ => say(why),
-            }
-        }
-        exit
-    }
-}
-
-impl PictureFile {
-    fn new(path: PathBuf) -> Result<Self, String> {
-        match kind(&path) {
-            Some(kind) => Ok(Self { path, kind }),
-            None => Err("a picture's name ends in .svg or .png".to_owned()),
-        }
-    }
-
-    fn write(&self, layout: &Layout) -> Result<(), String> {
-        let drawn = match self.kind {
-            Kind::Svg => draw::svg(layout),
-            Kind::Png => draw::png(layout),
-        };
-        let path = self.path.display();
-        let octets = drawn.map_err(|error| format!("cannot draw {path}: {error}"))?;
-        fs::write(&self.path, octets).map_err(|error| {
-            format!("cannot write the picture {path}: {error}; see that its folder is there and has room")
-        })
-    }
-}
-
-fn kind(path: &Path) -> Option<Kind> {
-    match path.extension()?.to_ascii_lowercase().to_str()? {
-        "svg" => Some(Kind::Svg),
-        "png" => Some(Kind::Png),
-        _ => None,
+        write_all(&files, &layout, exit)
     }
 }
 
@@ -142,23 +90,3 @@ async fn record(mut notices: Receiver<Notice>) -> Record {
 
 /// Attempts that are kept, each in some 60 octets.
 const MOST_BARS: usize = 100_000;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_ending_of_a_name_says_what_is_drawn() {
-        for (name, expected) in [
-            ("a.svg", Some(Kind::Svg)),
-            ("b/c.d.PNG", Some(Kind::Png)),
-            ("svg", None),
-            (".svg", None),
-            ("a.svg.gz", None),
-            ("a", None),
-        ] {
-            assert_eq!(kind(Path::new(name)), expected, "{name}");
-            assert_eq!(PictureFile::new(name.into()).is_ok(), expected.is_some());
-        }
-    }
-}

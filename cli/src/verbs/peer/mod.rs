@@ -8,6 +8,7 @@ mod bench;
 mod broker;
 mod leave;
 mod load;
+mod sim;
 mod status;
 mod worker;
 
@@ -31,6 +32,7 @@ enum PeerVerb {
     Status(status::Status),
     Leave(leave::Leave),
     Bench(bench::Bench),
+    Sim(sim::Sim),
 }
 
 impl Peer {
@@ -42,6 +44,7 @@ impl Peer {
             PeerVerb::Status(verb) => verb.run().await,
             PeerVerb::Leave(verb) => verb.run().await,
             PeerVerb::Bench(verb) => verb.run().await,
+            PeerVerb::Sim(verb) => verb.run().await,
         };
         done.unwrap_or_else(|exit| exit)
     }

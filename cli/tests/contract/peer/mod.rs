@@ -4,6 +4,7 @@ mod cloud;
 mod deaths;
 mod load;
 mod names;
+mod sim;
 mod status;
 mod usage;
 mod worker;
