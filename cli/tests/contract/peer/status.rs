@@ -35,3 +35,15 @@ fn a_broker_that_is_told_to_leave_is_gone_when_the_verb_ends() {
     assert_eq!(leave(&first).code, 0);
     one.done();
 }
+
+#[test]
+fn a_broker_that_is_watched_is_shown_again_until_it_is_gone() {
+    let (_one, first) = broker("DC1", "");
+    let mut watch = zmtp(&format!("peer status --connect {first} --json --watch --timeout 500ms"));
+    for _ in 0..2 {
+        let told: serde_json::Value = serde_json::from_str(&watch.line()).unwrap();
+        assert_eq!(told["name"], "DC1");
+    }
+    leave(&first);
+    assert_eq!(watch.ended().code, 2);
+}
