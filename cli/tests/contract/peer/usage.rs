@@ -3,7 +3,7 @@
 use crate::peer::{broker, echo};
 use crate::support::{Zmtp, zmtp};
 
-const VERBS: &[&str] = &["broker", "worker", "load", "status", "leave", "sim"];
+const VERBS: &[&str] = &["broker", "worker", "load", "status", "leave", "bench", "sim"];
 
 #[test]
 fn the_help_of_each_verb_is_a_sentence_and_three_examples_and_completions_know_it() {
