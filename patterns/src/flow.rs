@@ -19,6 +19,11 @@ pub enum Arrival {
 }
 
 impl Inflow {
+    /// Whether it is the session that was heard last.
+    pub fn is_of(&self, session: u64) -> bool {
+        self.expected.is_some_and(|(its, _)| its == session)
+    }
+
     /// A message with this number has come.
     pub fn arrive(&mut self, session: u64, number: u64) -> Arrival {
         let arrival = match self.expected {

@@ -71,3 +71,10 @@ fn what_makes_no_sense_is_refused_with_3_and_said_why() {
         assert!(ended.err.contains(reason), "{options}: {}", ended.err);
     }
 }
+
+#[test]
+fn p07_brokers_that_die_and_come_back_take_no_request_with_them() {
+    for seed in 0..3 {
+        ran(&format!("--seed {seed} --kill every:2s"));
+    }
+}

@@ -37,6 +37,7 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
     fn heard_worker(&mut self, now: Instant, worker: u64, header: Header, command: WorkerCommand) {
         let Some(it) = self.crew.get_mut(worker) else { return };
         it.heard = now;
+        let is_known = it.inflow.is_of(header.session);
         if let WorkerCommand::Hello { .. } = command {
             it.speech = Speech::Ours;
             it.inflow.restart(header.session, header.number);
@@ -58,7 +59,15 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
             WorkerCommand::Hello { slots } => {
                 let had = self.crew.take_all(worker);
                 self.crew.sign(worker, slots.into());
-                self.give_back(now, had);
+                if is_known {
+                    // It only begins anew: what it had was not its end.
+                    for request in had {
+                        self.counters.requeued += 1;
+                        self.come_home(now, request);
+                    }
+                } else {
+                    self.give_back(now, had);
+                }
                 self.look_after(now, worker);
             }
             WorkerCommand::Beat => {}
