@@ -101,16 +101,18 @@ impl Sockets {
     /// # Errors
     /// [`BindError`]
     pub async fn bind(place: &Place) -> Result<Self, BindError> {
-        Self::bind_with(place, Self::tasks(), Self::follows(), Self::publishes()).await
+        Self::bind_with(place, Self::tasks(), Self::tasks(), Self::follows(), Self::publishes()).await
     }
 
-    /// The same, with these settings.
+    /// The same, with these settings: of those that are bound for tasks, of the one that delegates, of the one that follows
+    /// and of the one that publishes.
     ///
     /// # Errors
     /// [`BindError`]
     pub async fn bind_with(
         place: &Place,
         tasks: Builder<Router>,
+        delegates: Builder<Router>,
         follows: Builder<Sub>,
         publishes: Builder<Xpub>,
     ) -> Result<Self, BindError> {
@@ -123,7 +125,15 @@ impl Sockets {
             cloud: cloudfe.bind(place.cloud.clone()).await?,
             state: statebe.bind(place.state.clone()).await?,
         };
-        Ok(Self { localfe, localbe, cloudfe, cloudbe: router(), statefe: follows.build(), statebe, place })
+        Ok(Self {
+            localfe,
+            localbe,
+            cloudfe,
+            cloudbe: delegates.build(),
+            statefe: follows.build(),
+            statebe,
+            place,
+        })
     }
 }
 

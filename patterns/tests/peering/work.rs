@@ -81,7 +81,9 @@ async fn p22_each_flow_may_go_another_way() {
             let tasks = Sockets::tasks().heartbeat(zmtp::Heartbeat::every(Duration::from_secs(5)));
             Cluster::on(
                 name,
-                Sockets::bind_with(&place, tasks, Sockets::follows(), Sockets::publishes()).await.unwrap(),
+                Sockets::bind_with(&place, tasks.clone(), tasks, Sockets::follows(), Sockets::publishes())
+                    .await
+                    .unwrap(),
             )
         }
     };

@@ -18,7 +18,7 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
         if let Event::Joined { speaks } = event {
             let worker = self.crew.join(peer, now);
             if speaks {
-                self.say_to_worker(worker, &WorkerCommand::Hail);
+                self.hail(now, worker);
             }
             return;
         }
@@ -42,8 +42,11 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
             it.speech = Speech::Ours;
             it.inflow.restart(header.session, header.number);
         } else if it.speech != Speech::Ours {
-            // It has not said who it is.
-            return self.say_to_worker(worker, &WorkerCommand::Hail);
+            // It has not said who it is. What it says may have been meant for an earlier connection.
+            if now >= it.next_beat {
+                self.hail(now, worker);
+            }
+            return;
         } else {
             match it.inflow.arrive(header.session, header.number) {
                 Arrival::InOrder => {}
@@ -150,6 +153,14 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
         let peer = it.peer.clone();
         self.output.push_back(Output::Evict(Face::Workers, peer));
         self.worker_left(now, worker);
+    }
+
+    /// It is to say who it is.
+    fn hail(&mut self, now: Instant, worker: u64) {
+        if let Some(it) = self.crew.get_mut(worker) {
+            it.next_beat = now + self.config.worker_beat;
+        }
+        self.say_to_worker(worker, &WorkerCommand::Hail);
     }
 
     fn look_after(&mut self, now: Instant, worker: u64) {

@@ -67,15 +67,15 @@ impl Desk {
     /// A worker that takes so many tasks.
     pub(super) fn worker(&mut self, who: u32, slots: u16) {
         self.tell(Input::Worker(who, Event::Joined { speaks: true }));
-        self.from_worker(who, &WorkerCommand::Hello { slots });
+        self.worker_says(who, &WorkerCommand::Hello { slots });
     }
 
-    pub(super) fn from_worker(&mut self, who: u32, command: &WorkerCommand) {
+    pub(super) fn worker_says(&mut self, who: u32, command: &WorkerCommand) {
         let frames = command.encode(1000 + u64::from(who), self.number(0, who));
         self.tell(Input::Worker(who, Event::Heard(frames)));
     }
 
-    pub(super) fn from_client(&mut self, who: u32, command: &ClientCommand) {
+    pub(super) fn client_says(&mut self, who: u32, command: &ClientCommand) {
         let frames = command.encode(2000 + u64::from(who), self.number(1, who));
         self.tell(Input::Client(who, Event::Heard(frames)));
     }
@@ -87,10 +87,10 @@ impl Desk {
     /// The client wants this, and will for a minute.
     pub(super) fn asks(&mut self, who: u32, id: u64) {
         let ttl = Duration::from_secs(60);
-        self.from_client(who, &ClientCommand::Request { id, ttl, body: body("work") });
+        self.client_says(who, &ClientCommand::Request { id, ttl, body: body("work") });
     }
 
-    pub(super) fn from_guest(&mut self, who: u32, command: &LinkCommand) {
+    pub(super) fn guest_says(&mut self, who: u32, command: &LinkCommand) {
         let frames = command.encode(SESSION, self.number(2, who));
         self.tell(Input::Guest(who, Event::Heard(frames)));
     }
@@ -98,10 +98,10 @@ impl Desk {
     /// A broker of this name that delegates to this one.
     pub(super) fn guest(&mut self, who: u32, name: &str) {
         self.tell(Input::Guest(who, Event::Joined { speaks: true }));
-        self.from_guest(who, &LinkCommand::Hello { card: card(name) });
+        self.guest_says(who, &LinkCommand::Hello { card: card(name) });
     }
 
-    pub(super) fn from_peer(&mut self, dial: u32, command: &LinkCommand) {
+    pub(super) fn peer_says(&mut self, dial: u32, command: &LinkCommand) {
         let frames = command.encode(SESSION, self.number(3, dial));
         self.tell(Input::Peer(Dial(dial), Event::Heard(frames)));
     }
@@ -109,9 +109,9 @@ impl Desk {
     /// A broker of this name, the so-manieth that is dialled, that takes so many tasks.
     pub(super) fn peer(&mut self, dial: u32, name: &str, free: u32) {
         self.tell(Input::Join(card(name).cloud));
-        self.from_peer(dial, &LinkCommand::Hail);
+        self.peer_says(dial, &LinkCommand::Hail);
         let report = Report { number: 1, free, seen: 0 };
-        self.from_peer(dial, &LinkCommand::Welcome { card: card(name), report });
+        self.peer_says(dial, &LinkCommand::Welcome { card: card(name), report });
     }
 
     /// What it publishes.
@@ -212,6 +212,6 @@ impl Desk {
 
     /// The worker has done its task.
     pub(super) fn does(&mut self, who: u32, task: u64) {
-        self.from_worker(who, &WorkerCommand::Done { task, body: body("done") });
+        self.worker_says(who, &WorkerCommand::Done { task, body: body("done") });
     }
 }
