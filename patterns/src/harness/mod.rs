@@ -2,16 +2,18 @@
 
 mod balancer;
 mod clone;
+mod peering;
 
 pub use balancer::balancer;
 use bytes::Bytes;
 pub use clone::clone;
+pub use peering::peering;
 
 /// A fuzz target's name, and what it does with an input.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All fuzz targets.
-pub const TARGETS: &[Target] = &[("balancer", balancer), ("clone", clone)];
+pub const TARGETS: &[Target] = &[("balancer", balancer), ("clone", clone), ("peering", peering)];
 
 /// Up to five frames, each behind its length in an octet.
 fn message(mut data: &[u8]) -> (Vec<Bytes>, &[u8]) {
