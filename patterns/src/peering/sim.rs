@@ -16,7 +16,7 @@ mod hosts;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hosts::{BrokerHost, ClientHost, WorkerHost};
 use rustc_hash::FxHashMap;
@@ -87,8 +87,6 @@ pub struct Cloud {
     world: World,
     clusters: Vec<Cluster>,
     seen: Rc<RefCell<Seen>>,
-    samples: Vec<Sample>,
-    start: Instant,
 }
 
 /// The hosts of a cluster.
@@ -97,17 +95,6 @@ struct Cluster {
     shown: Rc<RefCell<Option<BrokerHost>>>,
     workers: Vec<Host>,
     clients: Vec<Host>,
-}
-
-/// How a cluster was at some time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sample {
-    /// How long after the beginning.
-    pub at: Duration,
-    /// Which.
-    pub cluster: usize,
-    /// How it was. None if it was not there.
-    pub status: Option<Status>,
 }
 
 /// What came of all requests.
@@ -157,7 +144,6 @@ impl Cloud {
     /// It begins, all of it at once.
     pub fn new(config: CloudConfig) -> Self {
         let mut world = World::new(config.seed, config.weather);
-        let start = world.now();
         let seen = Rc::new(RefCell::new(Seen { is_watched: true, ..Seen::default() }));
         let mut clusters: Vec<_> =
             (0..config.clusters).map(|number| Self::broker(&mut world, number, &config)).collect();
@@ -188,7 +174,7 @@ impl Cloud {
                 cluster.clients.push(host);
             }
         }
-        Self { world, clusters, seen, samples: Vec::new(), start }
+        Self { world, clusters, seen }
     }
 
     fn broker(world: &mut World, number: usize, config: &CloudConfig) -> Cluster {
@@ -209,25 +195,6 @@ impl Cloud {
     /// Lets so much time pass.
     pub fn run_for(&mut self, time: Duration) {
         self.world.run_for(time);
-    }
-
-    /// The same, and looks at all clusters now and then: [`samples`](Self::samples).
-    pub fn watch_for(&mut self, time: Duration, every: Duration) {
-        let end = self.world.now() + time;
-        while self.world.now() < end {
-            let left = end - self.world.now();
-            self.world.run_for(every.min(left));
-            let at = self.world.age();
-            for cluster in 0..self.clusters.len() {
-                let status = self.status(cluster);
-                self.samples.push(Sample { at, cluster, status });
-            }
-        }
-    }
-
-    /// How the clusters were, in the order of time.
-    pub fn samples(&self) -> &[Sample] {
-        &self.samples
     }
 
     /// How long it has been there.
@@ -359,11 +326,6 @@ impl Cloud {
     /// Chance for plans.
     pub fn rng(&mut self) -> &mut fastrand::Rng {
         self.world.rng()
-    }
-
-    /// When it began.
-    pub fn start(&self) -> Instant {
-        self.start
     }
 }
 
