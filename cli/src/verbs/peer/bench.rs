@@ -36,8 +36,8 @@ fn row(name: &str) -> Result<&'static Row, String> {
 
 const EXAMPLES: &str = "\
 Examples:
-  All there is:
-    zmtp peer bench
+  All there is, three times each:
+    zmtp peer bench --rounds 3
   Only how many requests a second, for longer:
     zmtp peer bench --row served --each 10s
   For a program:
