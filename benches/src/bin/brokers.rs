@@ -1,7 +1,7 @@
-//! Our balancer beside the load-balancing broker of the ZeroMQ guide on libzmq, which forgets a request as soon as it has
-//! handed it out, in turns: the same jobs, as many workers, over loopback TCP.
+//! Our balancer, and a broker of our clouds, beside the load-balancing broker of the ZeroMQ guide on libzmq, which forgets a
+//! request as soon as it has handed it out, in turns: the same jobs over loopback TCP.
 //!
-//! `cargo build --release -p zmtp-cli && cargo run --release -p zmtp-benches --bin balance`
+//! `cargo build --release -p zmtp-cli && cargo run --release -p zmtp-benches --bin brokers`
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -24,22 +24,28 @@ struct Options {
     seconds: f64,
 }
 
-/// A row of `zmtp balance bench`, and the same with a plain broker.
+/// A row of `zmtp balance bench` or `zmtp peer bench`, and the same with a plain broker.
 struct Row {
+    verb: &'static str,
     name: &'static str,
     workers: usize,
     /// Jobs that the client has open at a time.
     open: usize,
+    /// Octets of a job, and of its result.
+    size: usize,
 }
 
-const ROWS: [Row; 2] =
-    [Row { name: "tasks", workers: 8, open: 1000 }, Row { name: "sync", workers: 1, open: 1 }];
+const ROWS: [Row; 3] = [
+    Row { verb: "balance", name: "tasks", workers: 8, open: 1000, size: 64 },
+    Row { verb: "balance", name: "sync", workers: 1, open: 1, size: 64 },
+    Row { verb: "peer", name: "served", workers: 8, open: 500, size: 1000 },
+];
 
 fn main() -> ExitCode {
     match compare(&Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("balance: {error}");
+            eprintln!("brokers: {error}");
             ExitCode::FAILURE
         }
     }
@@ -73,12 +79,12 @@ fn median(mut figures: Vec<f64>) -> f64 {
     figures[figures.len() / 2]
 }
 
-/// What `zmtp balance bench` says, which lies beside this program.
+/// What `zmtp` says, which lies beside this program.
 fn ours(row: &Row, seconds: f64) -> Result<f64, Box<dyn Error>> {
     let zmtp = std::env::current_exe()?.with_file_name("zmtp");
     let each = format!("{}ms", (seconds * 1000.0) as u64);
     let mut command = Command::new(&zmtp);
-    command.args(["balance", "bench", "--json", "--rounds", "1", "--row", row.name, "--each", &each]);
+    command.args([row.verb, "bench", "--json", "--rounds", "1", "--row", row.name, "--each", &each]);
     let said = command.output().map_err(|error| {
         format!("cannot run {}: {error}; build it: cargo build --release -p zmtp-cli", zmtp.display())
     })?;
@@ -98,7 +104,7 @@ fn plain(row: &Row, about: Duration) -> Result<f64, Box<dyn Error>> {
     }
     let client = socket(&context, SocketType::Dealer)?;
     client.connect(&clients)?;
-    let rate = ask(&client, row.open, about);
+    let rate = ask(&client, row, about);
     drop(client);
     context.shutdown()?;
     threads.into_iter().try_for_each(JoinHandle::join).map_err(|_| "a thread of libzmq's has panicked")?;
@@ -150,12 +156,13 @@ fn work(worker: &Socket) -> zmtp_libzmq::Result<()> {
     }
 }
 
-/// Jobs done in a second, by a client that has so many open.
-fn ask(client: &Socket, open: usize, about: Duration) -> zmtp_libzmq::Result<f64> {
+/// Jobs done in a second, by a client that has as many open.
+fn ask(client: &Socket, row: &Row, about: Duration) -> zmtp_libzmq::Result<f64> {
     let (start, mut waiting, mut done) = (Instant::now(), 0, 0_u32);
+    let job = vec![b'x'; row.size];
     loop {
-        while waiting < open && start.elapsed() < about {
-            client.send(&[b"", &[b'x'; 64]])?;
+        while waiting < row.open && start.elapsed() < about {
+            client.send(&[b"", &job])?;
             waiting += 1;
         }
         if waiting == 0 {
@@ -163,7 +170,7 @@ fn ask(client: &Socket, open: usize, about: Duration) -> zmtp_libzmq::Result<f64
         }
         let mut reply = Some(client.recv()?);
         while let Some([_, body]) = reply.as_deref() {
-            assert_eq!(body.len(), 64, "a reply is what was asked");
+            assert_eq!(*body, job, "a reply is what was asked");
             (waiting, done) = (waiting - 1, done + 1);
             reply = client.try_recv().ok();
         }
