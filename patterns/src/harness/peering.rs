@@ -11,8 +11,7 @@ use crate::peering::state::{Broker, Config, Dial, Event, Input, Output};
 use crate::peering::wire::{Card, ClientCommand, LinkCommand, Spoken, State, WorkerCommand};
 
 /// Whatever is said on the faces of a broker: what is read is written as it was, nothing panics, each request is in one place,
-/// and when everybody has gone, and time has passed, there are none, unless the
-/// broker has left before.
+/// and when everybody has gone, and time has passed, there are none, unless the broker has left before.
 ///
 /// Of the input each turn takes an octet: on which face, whom of two, and what happens; for a message how many frames there
 /// are, of which lengths.
