@@ -370,6 +370,18 @@ fn who_is_gone_wants_nothing_any_more_unless_it_may_come_again() {
     assert_eq!(desk.told(), [(3, ClientCommand::Reply { id: 1, body: body("done") })]);
 }
 
+#[test]
+fn what_comes_back_and_has_no_client_any_more_does_not_wait() {
+    let mut desk = Desk::new(|_| {});
+    desk.worker(1, 1);
+    desk.client(1);
+    desk.asks(1, 1);
+    desk.tell(Input::Client(1, Event::Left));
+    assert_eq!(desk.status().local, 1);
+    desk.tell(Input::Worker(1, Event::Left));
+    assert_eq!((desk.status().local, desk.status().queue, desk.status().counters.withdrawn), (0, 0, 1));
+}
+
 /// "Two entries, one machine", or one name for two: whoever comes later is told where the other one is.
 #[test]
 fn two_brokers_of_one_name_do_not_work_together_and_both_places_are_named() {
