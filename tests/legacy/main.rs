@@ -55,22 +55,15 @@ fn req_worker(
     (dropped, worker)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn b18_req_clients_of_libzmq_are_served_by_req_workers_of_libzmq() {
-    const CLIENTS: usize = 10;
-    const REQUESTS: usize = 50;
-    let (broker, at) = broker().await;
-    let words = [(&b"READY"[..], "one"), (b"\x01", "two"), (b"READY", "three")];
-    // They wait for more than there will be.
-    let _workers = words.map(|(word, name)| req_worker(&at, word, name, CLIENTS * REQUESTS));
-    within(20, async { while broker.status().await.unwrap().workers.len() < words.len() {} }).await;
-    let clients = (0..CLIENTS).map(|number| {
-        let at = at.clone();
+/// So many clients make so many requests each, one at a time. Who has done how many.
+async fn req_clients(at: &str, clients: usize, requests: usize) -> BTreeMap<String, usize> {
+    let asking = (0..clients).map(|number| {
+        let at = at.to_owned();
         tokio::task::spawn_blocking(move || {
             let context = Context::new();
             let client = socket(&context, SocketType::Req, &at);
             let mut by = BTreeMap::<String, usize>::new();
-            for request in 0..REQUESTS {
+            for request in 0..requests {
                 let asked = format!("{number}.{request}");
                 client.send(&[asked.as_bytes()]).unwrap();
                 let [reply] = client.recv().unwrap().try_into().expect("a reply in one frame");
@@ -83,11 +76,24 @@ async fn b18_req_clients_of_libzmq_are_served_by_req_workers_of_libzmq() {
         })
     });
     let mut by = BTreeMap::new();
-    for client in clients.collect::<Vec<_>>() {
+    for client in asking.collect::<Vec<_>>() {
         for (who, how_many) in within(60, client).await.unwrap() {
             *by.entry(who).or_default() += how_many;
         }
     }
+    by
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b18_req_clients_of_libzmq_are_served_by_req_workers_of_libzmq() {
+    const CLIENTS: usize = 10;
+    const REQUESTS: usize = 50;
+    let (broker, at) = broker().await;
+    let words = [(&b"READY"[..], "one"), (b"\x01", "two"), (b"READY", "three")];
+    // They wait for more than there will be.
+    let _workers = words.map(|(word, name)| req_worker(&at, word, name, CLIENTS * REQUESTS));
+    within(20, async { while broker.status().await.unwrap().workers.len() < words.len() {} }).await;
+    let by = req_clients(&at, CLIENTS, REQUESTS).await;
     assert_eq!(by.values().sum::<usize>(), CLIENTS * REQUESTS);
     assert!(by.len() == 3 && by.values().all(|done| *done > 0), "{by:?}");
     let status = broker.status().await.unwrap();
