@@ -95,6 +95,51 @@ async fn p22_each_flow_may_go_another_way() {
 }
 
 #[tokio::test]
+async fn p20_each_broker_dials_the_tasks_and_follows_the_state_of_each_other() {
+    let mut clusters = Vec::new();
+    for name in ["DC1", "DC2", "DC3"] {
+        let any = || "tcp://127.0.0.1:0".parse().unwrap();
+        let place = Place { clients: any(), workers: any(), cloud: any(), state: any() };
+        let sockets = Sockets::bind(&place).await.unwrap();
+        let monitors = (sockets.cloudbe.monitor(), sockets.statefe.monitor());
+        clusters.push((Cluster::on(name, sockets), monitors));
+    }
+    let one = clusters[0].0.place.cloud.clone();
+    for (cluster, _) in &clusters[1..] {
+        cluster.broker.join(&one);
+    }
+    for (cluster, _) in &clusters {
+        cluster.works_with(2).await;
+    }
+    let places: Vec<_> = clusters.iter().map(|(cluster, _)| cluster.place.clone()).collect();
+    for (number, (_, (cloudbe, statefe))) in clusters.iter_mut().enumerate() {
+        let others = |of: fn(&Place) -> &zmtp::Endpoint| {
+            let others = places.iter().enumerate().filter(|(other, _)| *other != number);
+            let mut others: Vec<_> = others.map(|(_, place)| of(place).to_string()).collect();
+            others.sort_unstable();
+            others
+        };
+        assert_eq!(connected(cloudbe).await, others(|place| &place.cloud));
+        assert_eq!(connected(statefe).await, others(|place| &place.state));
+    }
+}
+
+/// Where its connections went, once there are two.
+async fn connected(monitor: &mut zmtp::Monitor) -> Vec<String> {
+    let mut places = Vec::new();
+    loop {
+        let patience = if places.len() < 2 { SOON } else { Duration::ZERO };
+        match timeout(patience, monitor.next()).await {
+            Ok(Some(zmtp::Event::Connected { endpoint })) => places.push(endpoint.to_string()),
+            Ok(event) => assert!(event.is_some(), "the socket is gone"),
+            Err(_) => break,
+        }
+    }
+    places.sort_unstable();
+    places
+}
+
+#[tokio::test]
 async fn p12_what_is_asked_names_no_worker_and_may_have_several_frames() {
     let one = Cluster::new("DC1").await;
     let _worker = one.worker(1, "of DC1", Duration::ZERO);

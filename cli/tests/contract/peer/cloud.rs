@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::peer::{all_replied, broker, clients, echo, leave, load, started, status, until, up};
+use crate::peer::{all_replied, broker, clients, echo, leave, load, random, started, status, until, up};
 use crate::support::{Zmtp, nobody};
 
 #[test]
@@ -103,11 +103,4 @@ fn p01_thirty_brokers_work_with_one_another_in_five_seconds() {
     let at = place(number / 2);
     until(&at, |status| up(status) == number - 1);
     all_replied(load(&[&at], "--clients 2 --rate 20 --for 500ms"));
-}
-
-/// Below this.
-#[cfg(target_os = "linux")]
-fn random(limit: usize) -> usize {
-    use std::hash::{BuildHasher, RandomState};
-    (RandomState::new().hash_one(0) % limit as u64) as usize
 }

@@ -2,6 +2,7 @@
 
 mod cloud;
 mod deaths;
+mod events;
 mod load;
 mod names;
 mod sim;
@@ -60,7 +61,10 @@ fn load(at: &[&str], options: &str) -> Zmtp {
 
 /// What they say that all had their replies.
 fn all_replied(load: Zmtp) -> Value {
-    let ended = load.done();
+    replied(&load.done())
+}
+
+fn replied(ended: &Ended) -> Value {
     let told: Value = serde_json::from_str(&ended.out).unwrap();
     assert!(told["replies"].as_u64() > Some(0) && told["failed"] == 0, "{told}");
     assert_eq!(
@@ -96,6 +100,12 @@ fn up(status: &Value) -> usize {
 
 fn leave(at: &str) -> Ended {
     Zmtp::start(&["peer", "leave", "--connect", at]).ended()
+}
+
+/// Below this.
+fn random(limit: usize) -> usize {
+    use std::hash::{BuildHasher, RandomState};
+    (RandomState::new().hash_one(0) % limit as u64) as usize
 }
 
 /// An address of its own, where the system lets us: nobody connects from there, and so takes no port while it is free.
