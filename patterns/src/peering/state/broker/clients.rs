@@ -22,6 +22,13 @@ pub(super) struct Client {
     number: u64,
 }
 
+impl Client {
+    /// How many replies it waits for.
+    pub(super) fn open(&self) -> usize {
+        self.open.len()
+    }
+}
+
 impl<P: Clone + Eq + Hash + Debug> Broker<P> {
     pub(super) fn client(&mut self, now: Instant, client: P, event: Event) {
         match event {
@@ -79,10 +86,9 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
     /// It asks again, perhaps on another connection: that is where the reply goes.
     fn come_back(&mut self, request: u64, client: P, key: (u64, u64)) {
         let Some(it) = self.requests.get_mut(request) else { return };
-        if let From::Client(before, _) = std::mem::replace(&mut it.from, From::Client(client.clone(), key))
-            && let Some(before) = self.clients.get_mut(&before)
-        {
-            before.open.remove(&request);
+        let from = From::Client(Some(client.clone()), key);
+        if let From::Client(Some(before), _) = std::mem::replace(&mut it.from, from) {
+            self.forget_open(&before, request);
         }
         if let Some(client) = self.clients.get_mut(&client) {
             client.open.insert(request);
@@ -95,7 +101,7 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
             return self.say_to_client(&client, &ClientCommand::Busy { id: key.1, retry_after: RETRY });
         }
         let ttl = if ttl.is_zero() { self.config.ttl } else { ttl };
-        let request = self.take(now, From::Client(client, key), ttl, body);
+        let request = self.take(now, client.clone(), From::Client(Some(client), key), ttl, body);
         self.replies.open(key, request);
     }
 
@@ -109,14 +115,11 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
             self.counters.malformed += 1;
             return;
         }
-        self.take(now, From::Plain(client, frames), self.config.ttl, body);
+        self.take(now, client.clone(), From::Plain(client, frames), self.config.ttl, body);
     }
 
-    fn take(&mut self, now: Instant, from: From<P>, ttl: Duration, body: Body) -> u64 {
+    fn take(&mut self, now: Instant, client: P, from: From<P>, ttl: Duration, body: Body) -> u64 {
         self.counters.requests += 1;
-        let peer = match &from {
-            From::Plain(peer, _) | From::Client(peer, _) | From::Guest(peer, _) => peer.clone(),
-        };
         let deadline = now + ttl;
         let request = self.requests.insert(Request {
             from,
@@ -131,7 +134,7 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
             losses: 0,
         });
         self.timers.set(Timer::Expire(request), deadline);
-        if let Some(client) = self.clients.get_mut(&peer) {
+        if let Some(client) = self.clients.get_mut(&client) {
             client.open.insert(request);
         }
         request
@@ -141,11 +144,14 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
     fn client_left(&mut self, client: P) {
         let Some(it) = self.clients.remove(&client) else { return };
         for request in it.open {
-            let is_to_stay =
-                |it: &Request<P>| matches!(it.from, From::Client(..)) && it.place != Place::Queued;
-            if !self.requests.get(request).is_some_and(is_to_stay) {
-                self.counters.withdrawn += 1;
-                self.let_go(request);
+            match self.requests.get_mut(request) {
+                Some(Request { from: From::Client(client, _), place, .. }) if *place != Place::Queued => {
+                    *client = None;
+                }
+                _ => {
+                    self.counters.withdrawn += 1;
+                    self.let_go(request);
+                }
             }
         }
     }
@@ -164,7 +170,8 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
             }
             From::Client(client, key) => {
                 self.counters.replies += 1;
-                self.say_to_client(&client, &ClientCommand::Reply { id: key.1, body: body.clone() });
+                let reply = ClientCommand::Reply { id: key.1, body: body.clone() };
+                self.say_if_there(client, &reply);
                 self.replies.reply(now, key, body);
             }
             From::Guest(guest, task) => {
@@ -182,7 +189,7 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
             // There is no word for it in its language: it asks again.
             From::Plain(..) => {}
             From::Client(client, (_, id)) => {
-                self.say_to_client(&client, &ClientCommand::Failed { id, failure });
+                self.say_if_there(client, &ClientCommand::Failed { id, failure });
             }
             From::Guest(guest, task) => {
                 let refusal = if failure == Failure::Expired { Refusal::Expired } else { Refusal::Lost };
@@ -218,7 +225,9 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
             From::Plain(client, _) => self.forget_open(client, request),
             From::Client(client, key) => {
                 self.replies.forget(*key);
-                self.forget_open(client, request);
+                if let Some(client) = client {
+                    self.forget_open(client, request);
+                }
             }
             From::Guest(guest, task) => self.forget_task(guest, *task),
         }
@@ -228,6 +237,13 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
     fn forget_open(&mut self, client: &P, request: u64) {
         if let Some(client) = self.clients.get_mut(client) {
             client.open.remove(&request);
+        }
+    }
+
+    fn say_if_there(&mut self, client: Option<P>, command: &ClientCommand) {
+        match client {
+            Some(client) => self.say_to_client(&client, command),
+            None => self.counters.dropped += 1,
         }
     }
 

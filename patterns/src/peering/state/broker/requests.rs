@@ -35,8 +35,8 @@ pub(super) struct Request<P> {
 pub(super) enum From<P> {
     /// A client's, with what stands before the reply.
     Plain(P, Vec<Bytes>),
-    /// A client's, by its session and the number that it has there.
-    Client(P, (u64, u64)),
+    /// A client's, by its session and the number that it has there; and who that is, as long as it is connected.
+    Client(Option<P>, (u64, u64)),
     /// Another broker's, and what that calls it.
     Guest(P, u64),
 }
@@ -60,12 +60,16 @@ pub(super) struct Counts {
     pub(super) foreign: u32,
 }
 
-/// Counted anew, of whomever they are.
+/// Where they are, counted anew, and whether somebody waits for them.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Places {
     pub(super) queued: usize,
     pub(super) local: usize,
     pub(super) remote: usize,
+    /// Of clients that are connected.
+    pub(super) wanted: usize,
+    /// Of those that wait, how many have no client.
+    pub(super) unwanted: usize,
 }
 
 impl<P> Default for Requests<P> {
@@ -150,6 +154,11 @@ impl<P> Requests<P> {
                 Place::Queued => places.queued += 1,
                 Place::Local { .. } => places.local += 1,
                 Place::Remote { .. } => places.remote += 1,
+            }
+            match it.from {
+                From::Plain(..) | From::Client(Some(_), _) => places.wanted += 1,
+                From::Client(None, _) if it.place == Place::Queued => places.unwanted += 1,
+                From::Client(None, _) | From::Guest(..) => {}
             }
         }
         places

@@ -81,9 +81,7 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
     /// It has no place any more. One of ours waits again, in front of all that came after it.
     pub(super) fn come_home(&mut self, now: Instant, request: u64) {
         // Whoever has gone while it was done may come again for what came of it, and not for what waits.
-        if let Some(From::Client(client, _)) = self.requests.get(request).map(|it| &it.from)
-            && !self.clients.contains_key(client)
-        {
+        if let Some(From::Client(None, _)) = self.requests.get(request).map(|it| &it.from) {
             self.counters.withdrawn += 1;
             return self.let_go(request);
         }

@@ -63,6 +63,13 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
         if known.remote != sent || known.queued != self.requests.waiting() {
             return Err(format!("{sent} were sent, {} wait: {known:?}", self.requests.waiting()));
         }
+        let open: usize = self.clients.values().map(super::clients::Client::open).sum();
+        if known.wanted != open {
+            return Err(format!("clients that are there wait for {open}: {known:?}"));
+        }
+        if known.unwanted > 0 {
+            return Err(format!("nobody wants what waits: {known:?}"));
+        }
         Ok(())
     }
 }

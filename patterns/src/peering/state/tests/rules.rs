@@ -382,6 +382,25 @@ fn what_comes_back_and_has_no_client_any_more_does_not_wait() {
     assert_eq!((desk.status().local, desk.status().queue, desk.status().counters.withdrawn), (0, 0, 1));
 }
 
+/// A routing id is as good as a name: another connection may have it, of somebody else.
+#[test]
+fn whoever_comes_under_the_name_of_one_who_has_gone_is_not_told_what_that_one_asked() {
+    let mut desk = Desk::new(|_| {});
+    desk.worker(1, 1);
+    desk.worker(2, 1);
+    desk.client(1);
+    desk.asks(1, 1);
+    desk.asks(1, 2);
+    desk.tell(Input::Client(1, Event::Left));
+    desk.client(1);
+    let (_, task) = desk.tasks()[0];
+    desk.does(1, task);
+    assert_eq!((desk.told(), desk.status().counters.dropped), (vec![], 1));
+    // Nor does it keep waiting what it has not asked.
+    desk.tell(Input::Worker(2, Event::Left));
+    assert_eq!((desk.status().local, desk.status().queue, desk.status().counters.withdrawn), (0, 0, 1));
+}
+
 /// "Two entries, one machine", or one name for two: whoever comes later is told where the other one is.
 #[test]
 fn two_brokers_of_one_name_do_not_work_together_and_both_places_are_named() {
