@@ -8,9 +8,12 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use crate::peering::sim::{Cloud, CloudConfig, Fate};
-use crate::peering::state::Resend;
+use crate::peering::state::{Config, Resend};
 use crate::peering::wire::LinkStatus;
 use crate::sim::Weather;
+
+/// How long all requests are wanted.
+const WITHIN: Duration = Duration::from_secs(5);
 
 fn found(seed: u64) -> Cloud {
     let mut rng = Rng::with_seed(seed);
@@ -21,7 +24,10 @@ fn found(seed: u64) -> Cloud {
         ..Weather::default()
     };
     let clusters = rng.usize(1..=5);
-    let small: fn(usize, &mut _) = |number, config: &mut crate::peering::state::Config| {
+    // A reply that is lost on a connection that lives, which no TCP does, is waited for so long.
+    let usual: fn(usize, &mut _) = |_, config: &mut Config| config.ttl = WITHIN;
+    let small: fn(usize, &mut _) = |number, config: &mut Config| {
+        config.ttl = WITHIN;
         config.queue = 3;
         config.window = 2;
         config.hops = 2;
@@ -40,10 +46,10 @@ fn found(seed: u64) -> Cloud {
         service,
         spread,
         size: 20,
-        resend: Resend { every: Duration::from_secs(1), within: Duration::from_secs(5) },
+        resend: Resend { every: Duration::from_secs(1), within: WITHIN },
         plain: rng.f64(),
         shares: (0..clusters).map(|_| (rng.f64(), rng.f64() + 0.01)).collect(),
-        brokers: if rng.u8(..4) == 0 { small } else { |_, _| {} },
+        brokers: if rng.u8(..4) == 0 { small } else { usual },
         is_checked: true,
         weather,
         seed: rng.u64(..),
