@@ -1,6 +1,6 @@
 //! Many clients, and what they say of it.
 
-use crate::peer::{all_replied, broker, echo, load};
+use crate::peer::{all_replied, broker, echo, load, until};
 use crate::support::{Zmtp, nobody, zmtp};
 
 #[test]
@@ -16,11 +16,21 @@ fn the_figures_are_lines_for_people_and_an_object_for_programs() {
     assert_eq!(names, expected);
 }
 
+/// CLIENTS=1000 SECONDS=60 for as many as the requirement has, with `--release`.
 #[test]
-fn clients_that_come_and_go_leave_nothing_behind() {
+fn p03_p04_clients_that_come_and_go_at_random_lose_no_request() {
+    let number = |name, usual| std::env::var(name).map_or(usual, |number| number.parse::<u64>().unwrap());
+    let (clients, seconds) = (number("CLIENTS", 40), number("SECONDS", 3));
     let (_one, first) = broker("DC1", "");
-    let _worker = echo(&first, "--slots 8 --takes 5ms");
-    all_replied(load(&[&first], "--clients 10 --rate 50 --for 2500ms --restart 0.5 --plain-clients 0.5"));
+    let _workers = [(); 3].map(|()| echo(&first, "--slots 100 --takes exp:20ms"));
+    until(&first, |status| status["slots"] == 300);
+    // Of ten, one is closed and made anew each second; of four, one is a plain REQ socket. 1,000 octets, both ways.
+    let each = clients / 4;
+    let options = format!("--clients {each} --for {seconds}s --restart 0.1 --plain-clients 0.25 --size 1000");
+    let loads = [(); 4].map(|()| load(&[&first], &options));
+    for told in loads.map(all_replied) {
+        println!("{told}");
+    }
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub(super) struct Peer {
     pub(super) state: Known,
     /// The last task that it was sent.
     last: u64,
+    /// Since when it has seen nothing new of that, though there is something.
+    unseen: Option<Instant>,
     /// Tasks without an answer: the request of each, and since when.
     sent: BTreeMap<u64, (u64, Instant)>,
     rtt: Option<Duration>,
@@ -65,6 +67,7 @@ impl Peer {
             report: Report::default(),
             state: Known::default(),
             last: 0,
+            unseen: None,
             sent: BTreeMap::new(),
             rtt: None,
         }
@@ -98,7 +101,7 @@ impl Peer {
 
     /// A new connection: nothing that was sent counts any more. Gives back the requests.
     pub(super) fn restart(&mut self) -> Vec<u64> {
-        self.last = 0;
+        (self.last, self.unseen) = (0, None);
         self.report = Report { number: self.report.number, ..Report::default() };
         let mut requests: Vec<_> = std::mem::take(&mut self.sent).into_values().map(|(it, _)| it).collect();
         requests.sort_unstable();
@@ -106,25 +109,30 @@ impl Peer {
     }
 
     /// It is this one, in this life.
-    pub(super) fn is(&mut self, card: Card, session: u64, report: Report) {
+    pub(super) fn is(&mut self, now: Instant, card: Card, session: u64, report: Report) {
         if self.session != session {
             (self.session, self.report, self.state) = (session, Report::default(), Known::default());
         }
         self.card = Some(card);
-        self.take(report);
+        self.take(now, report);
     }
 
     /// What it takes now. What it has said before that and comes later counts for nothing.
-    pub(super) fn take(&mut self, report: Report) {
+    pub(super) fn take(&mut self, now: Instant, report: Report) {
         if report.number > self.report.number {
+            if report.seen >= self.last {
+                self.unseen = None;
+            } else if report.seen > self.report.seen {
+                self.unseen = Some(now);
+            }
             self.report = report;
         }
     }
 
     /// What it has published, and of that what it has seen of us.
-    pub(super) fn hear(&mut self, state: &State, seen: u64) {
+    pub(super) fn hear(&mut self, now: Instant, state: &State, seen: u64) {
         if state.number > self.report.number {
-            self.report = Report { number: state.number, free: state.free, seen };
+            self.take(now, Report { number: state.number, free: state.free, seen });
             let State { slots, queue, service, is_leaving, .. } = *state;
             self.state = Known { slots, queue, service, is_leaving };
         }
@@ -133,6 +141,7 @@ impl Peer {
     /// Sends it this. Says what to call it.
     pub(super) fn send(&mut self, now: Instant, request: u64) -> u64 {
         self.last += 1;
+        self.unseen.get_or_insert(now);
         self.sent.insert(self.last, (request, now));
         self.last
     }
@@ -149,8 +158,7 @@ impl Peer {
 
     /// For how long the link has been of no use: it was not heard, or it has not seen what it was sent.
     pub(super) fn silence(&self, now: Instant) -> Duration {
-        let unseen = self.sent.range(self.report.seen + 1..).next().map(|(_, (_, since))| *since);
-        now - unseen.map_or(self.heard, |unseen| unseen.min(self.heard))
+        now - self.unseen.map_or(self.heard, |unseen| unseen.min(self.heard))
     }
 }
 
@@ -171,17 +179,17 @@ mod tests {
     #[test]
     fn p16_what_a_peer_takes_is_less_by_what_it_had_not_seen_when_it_said_so() {
         let (mut peer, now) = (up(), Instant::now());
-        peer.take(report(1, 3, 0));
+        peer.take(now, report(1, 3, 0));
         for (task, usable) in [(1, 2), (2, 1), (3, 0), (4, 0)] {
             assert_eq!((peer.send(now, task), peer.usable()), (task, usable));
         }
         // It has seen two of them, and takes two more: those that are on their way.
-        peer.take(report(2, 2, 2));
+        peer.take(now, report(2, 2, 2));
         assert_eq!(peer.usable(), 0);
-        peer.take(report(3, 3, 2));
+        peer.take(now, report(3, 3, 2));
         assert_eq!(peer.usable(), 1);
         // What was said before comes after it.
-        peer.take(report(2, 100, 4));
+        peer.take(now, report(2, 100, 4));
         assert_eq!(peer.usable(), 1);
         peer.link = LinkStatus::Stale;
         assert_eq!(peer.usable(), 0);
@@ -190,7 +198,7 @@ mod tests {
     #[test]
     fn what_is_answered_counts_no_less_than_what_is_not() {
         let (mut peer, now) = (up(), Instant::now());
-        peer.take(report(1, 2, 0));
+        peer.take(now, report(1, 2, 0));
         peer.send(now, 10);
         peer.end(1);
         assert_eq!((peer.usable(), peer.has()), (1, 0));
@@ -199,11 +207,11 @@ mod tests {
     #[test]
     fn another_life_knows_nothing_of_what_was_sent() {
         let (mut peer, now) = (up(), Instant::now());
-        peer.take(report(9, 2, 0));
+        peer.take(now, report(9, 2, 0));
         peer.send(now, 10);
         assert_eq!(peer.restart(), [10]);
         let card = Card { name: "DC2".into(), cloud: String::new(), state: String::new() };
-        peer.is(card, 77, report(1, 2, 0));
+        peer.is(now, card, 77, report(1, 2, 0));
         assert_eq!(peer.usable(), 2);
     }
 
@@ -215,7 +223,13 @@ mod tests {
         assert_eq!(peer.silence(at(1000)), Duration::from_millis(100));
         peer.send(at(400), 10);
         assert_eq!(peer.silence(at(1000)), Duration::from_millis(600));
-        peer.take(report(1, 1, 1));
+        // Also when nobody waits for it any more.
+        peer.end(1);
+        assert_eq!(peer.silence(at(1000)), Duration::from_millis(600));
+        peer.send(at(500), 11);
+        peer.take(at(700), report(1, 1, 1));
+        assert_eq!(peer.silence(at(1000)), Duration::from_millis(300));
+        peer.take(at(800), report(2, 1, 2));
         assert_eq!(peer.silence(at(1000)), Duration::from_millis(100));
     }
 }

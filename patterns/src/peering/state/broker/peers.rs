@@ -90,7 +90,7 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
             LinkCommand::Welcome { card, report } => self.welcomed(now, dial, header.session, card, report),
             LinkCommand::Reject { rejection } => self.rejected(now, dial, rejection),
             LinkCommand::Reply { task, took, report, body } => {
-                it.take(report);
+                it.take(now, report);
                 match it.end(task) {
                     Some((request, sent)) => {
                         it.measure((now - sent).saturating_sub(took));
@@ -100,7 +100,7 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
                 }
             }
             LinkCommand::Refuse { task, refusal, report } => {
-                it.take(report);
+                it.take(now, report);
                 if let Some((request, sent)) = it.end(task) {
                     it.measure(now - sent);
                     self.counters.refused += 1;
@@ -148,7 +148,7 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
         it.measure(now - it.since);
         self.names.insert(card.name.clone(), dial);
         let name = card.name.clone();
-        it.is(card, session, report);
+        it.is(now, card, session, report);
         it.failures = 0;
         if it.link != LinkStatus::Up {
             (it.link, it.since) = (LinkStatus::Up, now);
@@ -206,7 +206,7 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
             && matches!(it.link, LinkStatus::Up | LinkStatus::Stale)
         {
             it.heard = now;
-            it.hear(&state, seen);
+            it.hear(now, &state, seen);
         }
         if self.config.gossip {
             for Acquaintance { name, cloud } in state.known {

@@ -254,7 +254,7 @@ fn a_link_that_carries_in_one_direction_only_carries_nothing() {
 }
 
 #[test]
-fn p10_a_request_that_comes_again_is_the_same_and_has_one_reply() {
+fn p10_p13_a_request_that_comes_again_is_the_same_and_has_one_reply() {
     let mut desk = Desk::new(|_| {});
     desk.client(1);
     desk.worker(1, 1);
