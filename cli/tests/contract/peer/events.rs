@@ -24,6 +24,7 @@ fn p07_clusters_join_leave_and_die_under_load_and_no_request_is_lost() {
         until(&here, |status| sent(status, &guest) > 0);
         let took = joined.elapsed();
         assert!(took < Duration::from_secs(1), "{guest} had no task for {took:?}");
+        // What follows comes at any moment.
         std::thread::sleep(Duration::from_millis(random(300) as u64));
         if event % 2 == 0 {
             let before = returned(&status(&here));
