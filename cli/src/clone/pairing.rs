@@ -8,7 +8,7 @@ use clap::Args;
 use tokio::sync::mpsc;
 use zmtp::curve::PublicKey;
 use zmtp::{DealerSocket, Endpoint};
-use zmtp_patterns::clone::{PairConfig, Paired, Path, Place, Update};
+use zmtp_patterns::clone::{Diverged, PairConfig, Paired, Path, Place};
 
 use crate::exit::Exit;
 use crate::security::Secured;
@@ -71,7 +71,7 @@ impl Pairing {
         at: &Place,
         beat: Duration,
         secured: &Secured,
-        diverged: mpsc::UnboundedSender<Vec<Update>>,
+        diverged: mpsc::UnboundedSender<Diverged>,
     ) -> Result<Option<Paired>, Exit> {
         let Some(peer) = &self.peer else { return Ok(None) };
         if !self.primary && !self.backup {

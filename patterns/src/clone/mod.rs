@@ -46,7 +46,7 @@ pub use chp::Chp;
 pub use client::{Client, ClientConfig, State, WriteError};
 pub use modules::{Supervisor, Switch};
 pub use operator::Operator;
-pub use pair::{Paired, Path, witness};
+pub use pair::{Diverged, Paired, Path, witness};
 pub use place::Place;
 pub use server::{Server, Sockets};
 pub use session::Session;

@@ -1,7 +1,7 @@
 //! One of a pair of servers, with the other one at the end of its connections; and the witness of pairs.
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use zmtp::{
     Builder, Dealer, DealerSocket, Hwm, Message, PubSocket, RouterEvent, RouterSocket, Sub, SubSocket,
@@ -29,8 +29,17 @@ pub struct Paired {
     pub paths: Vec<Path>,
     /// A witness, connected, and the name by which it knows this pair.
     pub witness: Option<(DealerSocket, Bytes)>,
-    /// Where to put changes that were done here and that the one who decides has not got.
-    pub diverged: Option<mpsc::UnboundedSender<Vec<Update>>>,
+    /// Who keeps changes that were done here and that the one who decides has not got.
+    pub diverged: Option<mpsc::UnboundedSender<Diverged>>,
+}
+
+/// Changes that were done here in vain: the one who decides has not got them.
+#[derive(Debug)]
+pub struct Diverged {
+    /// The changes, in their order.
+    pub updates: Vec<Update>,
+    /// To be dropped when they are kept, or nobody will keep them. Until then the server does nothing, and its store has them.
+    pub kept: oneshot::Sender<()>,
 }
 
 /// A way between the servers of a pair.
@@ -79,7 +88,7 @@ pub(super) struct Links {
     _listeners: JoinSet<()>,
     lease: std::time::Duration,
     witness: Option<(DealerSocket, Bytes)>,
-    diverged: Option<mpsc::UnboundedSender<Vec<Update>>>,
+    diverged: Option<mpsc::UnboundedSender<Diverged>>,
 }
 
 impl Links {
@@ -163,8 +172,10 @@ impl Links {
             }
             NodeOutput::Diverged(updates) => {
                 if let Some(diverged) = &self.diverged {
+                    let (kept, is_kept) = oneshot::channel();
                     // Whoever had wanted them may have gone.
-                    let _ = diverged.send(updates);
+                    let _ = diverged.send(Diverged { updates, kept });
+                    let _ = is_kept.await;
                 }
             }
             NodeOutput::Server(_) | NodeOutput::Role(..) => {}

@@ -330,14 +330,13 @@ impl Driver {
             match output {
                 Output::Say(face, peer, frames) => {
                     if let Some(message) = message(frames) {
-                        self.say(face, &peer, message);
+                        say(self.face(face), &peer, message);
                     }
                 }
                 Output::Evict(face, peer) => evict(self.face(face), &peer),
                 Output::Tell(dial, frames) => {
                     if let (Some((_, id)), Some(message)) = (self.dials.get(&dial), message(frames)) {
-                        // If it is not there any more, that is known in a moment.
-                        let _ = self.sockets.cloudbe.send_to(id, message);
+                        say(&self.sockets.cloudbe, id, message);
                     }
                 }
                 Output::Dial(dial, cloud) => self.dial(dial, cloud),
@@ -370,15 +369,6 @@ impl Driver {
             Face::Clients => &self.sockets.localfe,
             Face::Workers => &self.sockets.localbe,
             Face::Cloud => &self.sockets.cloudfe,
-        }
-    }
-
-    fn say(&self, face: Face, peer: &RoutingId, message: Message) {
-        if let Err(error) = self.face(face).send_to(peer, message)
-            && error.kind() == zmtp::SendErrorKind::Full
-        {
-            // It does not read. What it misses it asks for again.
-            evict(self.face(face), peer);
         }
     }
 
@@ -436,6 +426,16 @@ fn dialled(id: &RoutingId) -> Dial {
 /// Somebody follows from now on.
 fn subscribed(asked: &Message) -> Option<Input<RoutingId>> {
     (asked.first().first() == Some(&1)).then_some(Input::Subscribed)
+}
+
+fn say(socket: &RouterSocket, peer: &RoutingId, message: Message) {
+    // If it is not there any more, that is known in a moment.
+    if let Err(error) = socket.send_to(peer, message)
+        && error.kind() == zmtp::SendErrorKind::Full
+    {
+        // It does not read. What it misses it asks for again, and what it was to do is done elsewhere.
+        evict(socket, peer);
+    }
 }
 
 fn evict(socket: &RouterSocket, peer: &RoutingId) {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use zmtp::{Endpoint, PubSocket, SubSocket};
 use zmtp_patterns::clone::{
-    Client, ClientConfig, Config, PairConfig, Paired, Path, Place, Role, Server, Sockets, Status, Update,
+    Client, ClientConfig, Config, Diverged, PairConfig, Paired, Path, Place, Role, Server, Sockets, Status,
+    Store,
 };
 
 use crate::relay::Relay;
@@ -14,8 +15,8 @@ use crate::support::{ANY, bound, until};
 /// The two, without a witness. Clients reach them whatever is cut.
 pub(crate) struct Pair {
     pub(crate) places: [Place; 2],
-    /// What each of them says that it has done in vain.
-    pub(crate) in_vain: [mpsc::UnboundedReceiver<Vec<Update>>; 2],
+    /// What each of them says that it has done in vain. It waits until that is taken.
+    pub(crate) in_vain: [mpsc::UnboundedReceiver<Diverged>; 2],
     servers: [Option<Server>; 2],
     ways: Vec<Relay>,
 }
@@ -23,11 +24,16 @@ pub(crate) struct Pair {
 impl Pair {
     /// The first one decides, and the other one follows.
     pub(crate) async fn running() -> Self {
+        Self::with([None, None]).await
+    }
+
+    /// The same, with these stores.
+    pub(crate) async fn with([store, of_other]: [Option<Store>; 2]) -> Self {
         let (first, second) = (One::bound().await, One::bound().await);
         let places = [first.place.clone(), second.place.clone()];
         let (to_first, to_second) = (first.ways().await, second.ways().await);
-        let (server, first_in_vain) = first.start(true, &to_second);
-        let (other, second_in_vain) = second.start(false, &to_first);
+        let (server, first_in_vain) = first.start(true, &to_second, store);
+        let (other, second_in_vain) = second.start(false, &to_first, of_other);
         let pair = Self {
             places,
             in_vain: [first_in_vain, second_in_vain],
@@ -54,11 +60,6 @@ impl Pair {
             (node.role, node.peer, node.lag) == (Role::Active, Some(Role::Standby), Some(0))
         })
         .await;
-    }
-
-    /// Which of them has this role now.
-    pub(crate) fn which_is(&self, role: Role) -> Option<usize> {
-        [0, 1].into_iter().find(|number| *self.server(*number).role().borrow() == role)
     }
 
     /// Ends it.
@@ -100,7 +101,12 @@ impl One {
     }
 
     /// It hears the other one by these.
-    fn start(self, is_primary: bool, ways: &[Relay; 3]) -> (Server, mpsc::UnboundedReceiver<Vec<Update>>) {
+    fn start(
+        self,
+        is_primary: bool,
+        ways: &[Relay; 3],
+        store: Option<Store>,
+    ) -> (Server, mpsc::UnboundedReceiver<Diverged>) {
         let [control, updates, beats] = ways.each_ref().map(|way| way.at.clone());
         let hears: SubSocket = Paired::path().1.build();
         hears.subscribe("");
@@ -112,10 +118,10 @@ impl One {
         let path = Path { ours: self.says, theirs: hears };
         let paired = Paired { diverged: Some(diverged), ..Paired::new(config, peer, path) };
         let config = Config { beat: BEAT, ..Config::default() };
-        (Server::start_paired(self.sockets, config, paired, None), in_vain)
+        (Server::start_paired(self.sockets, config, paired, store), in_vain)
     }
 }
 
-const BEAT: Duration = Duration::from_millis(100);
+pub(crate) const BEAT: Duration = Duration::from_millis(100);
 /// How long the one who decides may be silent.
 pub(crate) const FAILOVER: Duration = Duration::from_secs(1);

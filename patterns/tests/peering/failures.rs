@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 use zmtp_patterns::peering::{Failure, Notice, Rejection, RequestError, Resend, Worker};
 
@@ -25,6 +27,45 @@ async fn p07_what_a_lost_cluster_had_is_done_elsewhere_at_once() {
     assert_eq!(timeout(SOON, asking).await.unwrap().unwrap().1, "of DC3");
     println!("done elsewhere {:?} after the cluster was lost", begun.elapsed());
     assert_eq!(one.status().await.counters.requeued, 1);
+}
+
+/// Long before it counts as lost for its silence: the other broker's thread stands still.
+#[tokio::test]
+async fn what_a_cluster_that_does_not_read_was_sent_is_done_elsewhere_at_once() {
+    let one = Cluster::with("DC1", |config| (config.stale, config.down) = (1000, 1000)).await;
+    let cloud = one.place.cloud.clone();
+    let (freeze, frozen) = oneshot::channel();
+    let (thaw, thawed) = std::sync::mpsc::channel::<()>();
+    let other = std::thread::spawn(move || {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let two = Cluster::new("DC2").await;
+            let _worker = two.worker(SLOTS, "of DC2", Duration::ZERO);
+            two.broker.join(&cloud);
+            frozen.await.unwrap();
+            // All of this thread's tasks: until the sender is dropped.
+            thawed.recv().unwrap_err();
+        });
+    });
+    until("DC2 has something to be had", async || {
+        one.status().await.peers.first().is_some_and(|it| it.usable as usize >= REQUESTS)
+    })
+    .await;
+    freeze.send(()).unwrap();
+    let (clients, body) = ([one.client(), one.client()], Bytes::from(vec![0; 1 << 20]));
+    let asking: Vec<_> = (0..REQUESTS)
+        .map(|number| {
+            let (client, body) = (clients[number % 2].clone(), body.clone());
+            tokio::spawn(async move { client.request(vec![body], Resend::default()).await })
+        })
+        .collect();
+    until("the link is given up", async || one.status().await.counters.lost_links == 1).await;
+    let _worker = one.worker(1, "of DC1", Duration::ZERO);
+    for asking in asking {
+        let reply = timeout(SOON, asking).await.unwrap().unwrap().unwrap();
+        assert_eq!(reply[1], "of DC1");
+    }
+    drop(thaw);
+    other.join().unwrap();
 }
 
 #[tokio::test]
@@ -118,3 +159,8 @@ async fn a_broker_that_is_started_again_is_known_by_everybody_at_once() {
     two.broker.join(&one.place.cloud);
     assert_eq!(ask(&client, "again").await, ("again".into(), "of DC1".into()));
 }
+
+/// More than waits for a peer, which is 64 MiB.
+const REQUESTS: usize = 90;
+/// Some of them are not offered to others.
+const SLOTS: u16 = 100;

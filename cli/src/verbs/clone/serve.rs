@@ -99,7 +99,7 @@ impl Serve {
                 _ = signals.next() => return Ok(Exit::Done),
                 Some(error) = server.stopped() => return Err(Exit::Failed(error.to_string())),
                 Ok(()) = roles.changed(), if is_paired => say(format_args!("role {}", *roles.borrow_and_update())),
-                Some(updates) = diverged.recv() => self.keep(&updates),
+                Some(diverged) = diverged.recv() => self.keep(&diverged.updates),
             }
         }
     }
@@ -113,7 +113,7 @@ impl Serve {
         };
         let lines: String = updates.iter().map(line).collect();
         let written = OpenOptions::new().append(true).create(true).open(file);
-        match written.and_then(|mut file| file.write_all(lines.as_bytes())) {
+        match written.and_then(|mut file| file.write_all(lines.as_bytes()).and_then(|()| file.sync_all())) {
             Ok(()) => say(format_args!(
                 "{number} changes that were done here are not what the other server has; they are in {}",
                 file.display()

@@ -58,7 +58,7 @@ pub enum NodeOutput<P> {
     Claim(u64, Version, u64),
     /// It is this now, with everything up to there.
     Role(Role, Version),
-    /// These changes were done here, and the one who decides has not got them.
+    /// These changes were done here, and the one who decides has not got them. What is to be recorded next lets go of them.
     Diverged(Vec<Update>),
 }
 
@@ -314,11 +314,12 @@ impl Paired {
             match said {
                 ReplicaOutput::News(News::Changed(updates)) => server.record(Record::Batch(updates)),
                 ReplicaOutput::News(News::Resync { .. }) => {
-                    server.record(Record::Whole(replica.stock().held(self.pair.epoch(), &self.ends)));
+                    // Before the store lets go of it.
                     let in_vain = std::mem::take(&mut self.in_vain);
                     if !in_vain.is_empty() {
                         output.push_back(NodeOutput::Diverged(in_vain));
                     }
+                    server.record(Record::Whole(replica.stock().held(self.pair.epoch(), &self.ends)));
                 }
                 ReplicaOutput::News(News::Health(_)) => {}
                 said => output.push_back(NodeOutput::Replica(said)),

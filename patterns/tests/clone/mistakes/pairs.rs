@@ -7,10 +7,10 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout};
 use zmtp::SubSocket;
 use zmtp_patterns::clone::wire::{Publication, beats};
-use zmtp_patterns::clone::{Change, Changed, Client, Durable, Lasts, Place, Role, To, When};
+use zmtp_patterns::clone::{Change, Changed, Client, Durable, Lasts, Place, Role, Store, To, Version, When};
 
-use crate::pair::{FAILOVER, Pair};
-use crate::support::{SOON, agree, client, until};
+use crate::pair::{BEAT, FAILOVER, Pair};
+use crate::support::{SOON, agree, client, server_again, until};
 
 /// The guide's standby takes the seconds that a key has to live for a date, which is long past, and deletes what is past
 /// whether it decides or not: a second later none of those keys is there.
@@ -98,31 +98,14 @@ async fn told(mut socket: SubSocket, keys: u64) -> Vec<(Bytes, Changed)> {
 async fn the_two_that_exit_when_both_have_decided_the_later_epoch_goes_on_and_nobody_ends() {
     let mut pair = Pair::running().await;
     let near = [client(&pair.places[0], &[""]), client(&pair.places[1], &[""])];
-    let before = pair.client().set("both", "before").await.unwrap();
-    timeout(SOON, near[0].wait_for(before)).await.unwrap();
-    pair.is_followed(0).await;
-
-    pair.open(false);
-    let mut done = Vec::new();
-    // The other one decides when its client has asked for that long enough.
-    for number in [1, 0] {
-        let (mine, name) = (format!("of {number}"), number.to_string());
-        let first = timeout(SOON, near[number].set("both", name.clone())).await.unwrap().unwrap();
-        done.push((number, first, timeout(SOON, near[number].set(mine, name)).await.unwrap().unwrap()));
-    }
-    assert_eq!([0, 1].map(|number| *pair.server(number).role().borrow()), [Role::Active; 2]);
-    let [(later, ..), (earlier, first, second)] = done[..] else { panic!("two") };
-    let epochs = [pair.status(later).await.version.epoch, first.epoch];
-    assert!(epochs[0] > epochs[1], "{epochs:?}");
-
+    let Parted { later, earlier, epoch, in_vain } = part(&pair, &near).await;
     pair.open(true);
-    until("one decides", async || pair.which_is(Role::Standby).is_some()).await;
-    pair.is_followed(later).await;
-    assert_eq!((later, pair.status(later).await.version.epoch), (1, epochs[0]));
     // It is told, and is nowhere else.
-    let told = timeout(SOON, pair.in_vain[earlier].recv()).await.unwrap().unwrap();
+    let told = timeout(SOON, pair.in_vain[earlier].recv()).await.unwrap().unwrap().updates;
     let told: Vec<_> = told.iter().map(|update| (&update.key[..], update.version)).collect();
-    assert_eq!(told, [(&b"both"[..], first), (&b"of 0"[..], second)]);
+    assert_eq!(told, [(&b"both"[..], in_vain[0]), (&b"of 0"[..], in_vain[1])]);
+    pair.is_followed(later).await;
+    assert_eq!(pair.status(later).await.version.epoch, epoch);
     assert!(pair.in_vain[later].try_recv().is_err());
     let late = pair.client();
     timeout(SOON, late.ready()).await.unwrap();
@@ -138,3 +121,61 @@ async fn the_two_that_exit_when_both_have_decided_the_later_epoch_goes_on_and_no
 const KEYS: u64 = 5;
 /// Longer than a second, after which the guide's standby deletes.
 const TTL: Duration = Duration::from_secs(2);
+
+/// What a server leaves that is killed before anybody has kept what it has done in vain.
+#[tokio::test]
+async fn what_was_done_in_vain_is_in_the_store_until_somebody_has_kept_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
+    let stores = [&first, &second].map(|path| Some(Store::open(path).unwrap()));
+    let mut pair = Pair::with(stores).await;
+    let near = [client(&pair.places[0], &[""]), client(&pair.places[1], &[""])];
+    let Parted { later, earlier, .. } = part(&pair, &near).await;
+    pair.open(true);
+    let diverged = timeout(SOON, pair.in_vain[earlier].recv()).await.unwrap().unwrap();
+    // Long enough for its store to let go of that, if it did.
+    sleep(5 * BEAT).await;
+    let killed = folder.path().join("killed");
+    std::fs::copy(&first, &killed).unwrap();
+    drop(diverged);
+    pair.is_followed(later).await;
+    pair.end(0);
+    pair.end(1);
+
+    for (path, key, other) in [(&killed, "of 0", "of 1"), (&second, "of 1", "of 0")] {
+        let _server = server_again(&pair.places[earlier], Some(path)).await;
+        let client = client(&pair.places[earlier], &[""]);
+        timeout(SOON, client.ready()).await.unwrap();
+        assert!(client.get(key.as_bytes()).is_some() && client.get(other.as_bytes()).is_none(), "{key}");
+    }
+}
+
+/// What became of two that could not hear each other.
+struct Parted {
+    later: usize,
+    earlier: usize,
+    /// That of the later one.
+    epoch: u64,
+    /// What the earlier one has done since: of the key that both have changed, and of its own.
+    in_vain: [Version; 2],
+}
+
+/// Both decide, and both have done something. The one that has begun later is the second.
+async fn part(pair: &Pair, near: &[Client; 2]) -> Parted {
+    let before = pair.client().set("both", "before").await.unwrap();
+    timeout(SOON, near[0].wait_for(before)).await.unwrap();
+    pair.is_followed(0).await;
+    pair.open(false);
+    let mut done = Vec::new();
+    // The other one decides when its client has asked for that long enough.
+    for number in [1, 0] {
+        let (mine, name) = (format!("of {number}"), number.to_string());
+        let first = timeout(SOON, near[number].set("both", name.clone())).await.unwrap().unwrap();
+        done.push((number, first, timeout(SOON, near[number].set(mine, name)).await.unwrap().unwrap()));
+    }
+    assert_eq!([0, 1].map(|number| *pair.server(number).role().borrow()), [Role::Active; 2]);
+    let [(later, ..), (earlier, first, second)] = done[..] else { panic!("two") };
+    let epoch = pair.status(later).await.version.epoch;
+    assert!(epoch > first.epoch, "{epoch} after {}", first.epoch);
+    Parted { later, earlier, epoch, in_vain: [first, second] }
+}

@@ -150,6 +150,7 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
         let name = card.name.clone();
         it.is(now, card, session, report);
         it.failures = 0;
+        self.timers.clear(Timer::Redial(dial));
         if it.link != LinkStatus::Up {
             (it.link, it.since) = (LinkStatus::Up, now);
             self.notice(Notice::Up(name));
@@ -246,10 +247,9 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
             }
             _ if now - it.was_up > forget && !it.is_given => return self.hang_up(now, dial),
             LinkStatus::Connecting | LinkStatus::Greeting if now - it.since > UNGREETED => {
-                it.failures += 1;
-                it.since = now;
-                let wait = self.config.backoff.wait(it.failures, &mut self.rng);
-                self.timers.set(Timer::Redial(dial), now + wait);
+                // What is planned already is not put off.
+                let wait = self.config.backoff.wait(it.failures + 1, &mut self.rng);
+                self.timers.set_first(Timer::Redial(dial), now + wait);
             }
             _ => {}
         }
@@ -267,6 +267,7 @@ impl<P: Clone + Eq + Hash + Debug> Broker<P> {
     pub(super) fn redial(&mut self, now: Instant, dial: Dial) {
         let Some(it) = self.peers.get_mut(&dial) else { return };
         if !matches!(it.link, LinkStatus::Up | LinkStatus::Stale) {
+            it.failures = it.failures.saturating_add(1);
             (it.link, it.since) = (LinkStatus::Connecting, now);
             self.output.push_back(Output::Redial(dial));
         }

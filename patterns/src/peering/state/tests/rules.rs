@@ -416,6 +416,21 @@ fn two_brokers_of_one_name_do_not_work_together_and_both_places_are_named() {
 }
 
 #[test]
+fn a_peer_that_does_not_greet_is_dialled_again_and_again_and_nothing_puts_that_off() {
+    let mut desk = Desk::new(|_| {});
+    desk.tell(Input::Join(card("DC2").cloud));
+    // Two seconds to greet, a wait of five at most, and what a beat takes to notice.
+    let longest = Duration::from_millis(7_250);
+    for _ in 0..100 {
+        let begun = desk.now;
+        while desk.take(|output| matches!(output, Output::Redial(_)).then_some(())).is_empty() {
+            desk.pass(Duration::from_millis(50));
+            assert!(desk.now - begun <= longest, "not dialled for {:?}", desk.now - begun);
+        }
+    }
+}
+
+#[test]
 fn p24_who_is_named_by_another_is_dialled_and_whoever_says_bye_is_forgotten() {
     let mut desk = Desk::new(|_| {});
     desk.peer(0, "DC2", 1);
