@@ -46,8 +46,13 @@ impl Default for ClientConfig {
     fn default() -> Self {
         Self {
             replica: ReplicaConfig::default(),
-            // What is said to a server that is not there is said again when it is.
-            control: DealerSocket::builder().immediate(true).linger(Duration::ZERO),
+            // What is said to a server that is not there is said again when it is. What finds no room on its way there would be
+            // said again a second later.
+            control: DealerSocket::builder()
+                .immediate(true)
+                .linger(Duration::ZERO)
+                .send_hwm(Hwm::Unlimited)
+                .send_hwm_bytes(Hwm::Unlimited),
             updates: SubSocket::builder().recv_hwm(Hwm::Unlimited),
         }
     }

@@ -333,8 +333,8 @@ impl Driver {
             Wish::Change(change) => {
                 let durable = Durable::Server;
                 let (header, changes) = (Header { command: 0, session: 0, number: 0 }, vec![change]);
-                let write =
-                    Command::Write { number: 0, settled: 0, version: Version::default(), durable, changes };
+                let (number, settled, after, version) = (0, 0, 0, Version::default());
+                let write = Command::Write { number, settled, after, version, durable, changes };
                 Some(Input::Fired(Ok((header, write))))
             }
             Wish::Snapshot(peer, subtree) => {

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
+use zmtp::Hwm;
 use zmtp_patterns::clone::{
-    Change, Config, Lasts, Place, Refusal, Server, Sockets, To, Watched, When, WriteError,
+    Change, Client, ClientConfig, Config, Lasts, Place, Refusal, Server, Sockets, To, Watched, When,
+    WriteError,
 };
 
 use crate::support::{SOON, client, server, server_again, set};
@@ -23,6 +26,30 @@ async fn a_write_is_done_if_its_conditions_are_so_and_all_of_it_or_nothing() {
     let values: Vec<_> = state.tree.iter(b"").map(|(_, entry)| entry.value.clone()).collect();
     assert_eq!(values, ["2", "2"]);
     assert_eq!(client.write(vec![]).await, Err(WriteError::Refused(Refusal::Changes)));
+}
+
+/// Those that come behind it wait for it, and are not refused.
+#[tokio::test]
+async fn a_write_that_finds_no_room_on_its_way_is_said_again_and_done_with_those_behind_it() {
+    let (server, place) = server(Config::default()).await;
+    let usual = ClientConfig::default();
+    let config = ClientConfig { control: usual.control.send_hwm(Hwm::from(8)), ..usual };
+    let client = Client::start(vec![place], config);
+    timeout(SOON, client.ready()).await.unwrap();
+    let mut writing = JoinSet::new();
+    for number in 0..40 {
+        let client = client.clone();
+        writing.spawn(async move { client.set(format!("key {number}"), vec![0; 1 << 20]).await });
+    }
+    timeout(SOON, writing.join_next()).await.unwrap().unwrap().unwrap().unwrap();
+    // There is room again.
+    timeout(SOON, client.set("last", "value")).await.unwrap().unwrap();
+    while let Some(written) = timeout(SOON, writing.join_next()).await.unwrap() {
+        written.unwrap().unwrap();
+    }
+    let status = server.status().await.unwrap();
+    assert_eq!((status.keys, status.counters.written, status.counters.refused), (41, 41, 0));
+    assert!(status.counters.early > 0, "there was room for all of them");
 }
 
 #[tokio::test]

@@ -177,7 +177,7 @@ impl<P: Clone + Eq + Hash + Debug> Node<P> {
     fn report(&self) -> Report {
         let status = self.status();
         let node = status.node.as_ref();
-        let Counters { written, conflicts, refused, repeated, expired, snapshots, deltas, .. } =
+        let Counters { written, conflicts, refused, repeated, early, expired, snapshots, deltas, .. } =
             status.counters;
         let figures = [
             ("keys", status.keys),
@@ -188,6 +188,7 @@ impl<P: Clone + Eq + Hash + Debug> Node<P> {
             ("conflicts", conflicts),
             ("refused", refused),
             ("repeated", repeated),
+            ("early", early),
             ("expired", expired),
             ("snapshots", snapshots),
             ("deltas", deltas),

@@ -1,7 +1,8 @@
 //! What became of each client's writes, so that one that is said again is done once.
 //!
 //! A client numbers what it writes, says it in that order, and after a new connection says again, in that order,
-//! whatever it has no answer to. So what comes with a number that was there is a repetition, whatever else got lost.
+//! whatever it has no answer to. With each it says which one it said before. So what comes with a number that was there is a
+//! repetition, and what comes behind one that was lost waits until both are said again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -30,9 +31,20 @@ struct Writer {
     heard: Instant,
 }
 
+/// Whether a write was there before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Said {
+    /// It is new, and the next one.
+    First,
+    /// It was, and this became of it.
+    Again(Outcome),
+    /// One that was said before it has not come.
+    Early,
+}
+
 impl Writers {
-    /// What became of a write that was there before.
-    pub(super) fn known(&mut self, now: Instant, write: Writing, settled: u64) -> Option<Outcome> {
+    /// Whether this one was there before: behind `after`, and when its client knows what became of all up to `settled`.
+    pub(super) fn said(&mut self, now: Instant, write: Writing, settled: u64, after: u64) -> Said {
         let writer = self.hear(now, write.writer);
         // The last one that was done stays: whoever is told of what was done knows by it that none before it is new.
         let mut last_done = None;
@@ -43,9 +55,14 @@ impl Writers {
             }
         }
         writer.outcomes.extend(last_done);
-        let forgotten = Outcome::Refused(Refusal::Forgotten);
-        (write.number <= writer.last)
-            .then(|| writer.outcomes.get(&write.number).copied().unwrap_or(forgotten))
+        if write.number <= writer.last {
+            let forgotten = Outcome::Refused(Refusal::Forgotten);
+            Said::Again(writer.outcomes.get(&write.number).copied().unwrap_or(forgotten))
+        } else if after > writer.last {
+            Said::Early
+        } else {
+            Said::First
+        }
     }
 
     /// This became of it.
@@ -130,22 +147,45 @@ mod tests {
         Outcome::Done(Version { epoch: 1, seq })
     }
 
+    const FORGOTTEN: Said = Said::Again(Outcome::Refused(Refusal::Forgotten));
+
+    #[test]
+    fn what_comes_behind_one_that_was_lost_waits_until_both_are_said_again() {
+        let (mut writers, now) = (Writers::default(), Instant::now());
+        writers.settle(now, write(1), done(1));
+        // 2 is lost.
+        for number in [3, 4] {
+            assert_eq!(writers.said(now, write(number), 1, number - 1), Said::Early);
+        }
+        for number in [2, 3, 4] {
+            assert_eq!(
+                writers.said(now, write(number), 1, if number == 2 { 0 } else { number - 1 }),
+                Said::First
+            );
+            writers.settle(now, write(number), done(number));
+        }
+        // To another server that knows of nothing what waits is all that there is.
+        let mut others = Writers::default();
+        assert_eq!(others.said(now, write(4), 1, 2), Said::Early);
+        assert_eq!(others.said(now, write(2), 1, 0), Said::First);
+    }
+
     #[test]
     fn what_is_said_again_has_its_old_answer_until_the_client_has_heard_it() {
         let (mut writers, now) = (Writers::default(), Instant::now());
         for number in [1, 2, 4] {
-            assert_eq!(writers.known(now, write(number), 0), None);
+            assert_eq!(writers.said(now, write(number), 0, 0), Said::First);
             writers.settle(now, write(number), done(number));
         }
-        assert_eq!(writers.known(now, write(2), 0), Some(done(2)));
-        assert_eq!(writers.known(now, write(4), 2), Some(done(4)));
+        assert_eq!(writers.said(now, write(2), 0, 1), Said::Again(done(2)));
+        assert_eq!(writers.said(now, write(4), 2, 3), Said::Again(done(4)));
         for number in [1, 3] {
-            assert_eq!(writers.known(now, write(number), 2), Some(Outcome::Refused(Refusal::Forgotten)));
+            assert_eq!(writers.said(now, write(number), 2, 0), FORGOTTEN);
         }
         // So that whoever is told of what was done knows of this one, and that the first one is older.
         assert_eq!(writers.done().first().map(|(write, _)| write.number), Some(2));
-        assert_eq!(writers.known(now, write(5), 4), None);
-        assert_eq!(writers.known(now, Writing { writer: 8, number: 1 }, 0), None);
+        assert_eq!(writers.said(now, write(5), 4, 0), Said::First);
+        assert_eq!(writers.said(now, Writing { writer: 8, number: 1 }, 0, 0), Said::First);
     }
 
     #[test]
@@ -175,9 +215,6 @@ mod tests {
         let kept: usize = writers.writers.values().map(|it| it.outcomes.len()).sum();
         assert_eq!(kept, writers.done().len());
         assert!((20_000..=ALL_OUTCOMES).contains(&kept), "{kept}");
-        assert_eq!(
-            writers.known(now, Writing { writer: 5, number: 1 }, 0),
-            Some(Outcome::Refused(Refusal::Forgotten))
-        );
+        assert_eq!(writers.said(now, Writing { writer: 5, number: 1 }, 0, 0), FORGOTTEN);
     }
 }

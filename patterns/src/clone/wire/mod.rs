@@ -94,6 +94,8 @@ pub enum Command {
         number: u64,
         /// The client knows what became of all writes up to this one.
         settled: u64,
+        /// The last one before this of which it does not. 0 if it knows that of all.
+        after: u64,
         /// The last change that the client has heard of.
         version: Version,
         /// When it is to be answered.
@@ -393,8 +395,9 @@ impl Command {
             }
             Self::Wait { request, retry_after } => fields.u64(*request).duration(*retry_after),
             Self::Gone { request } => fields.u64(*request),
-            Self::Write { number, settled, version, durable, changes } => {
-                let fields = version.write(fields.u64(*number).u64(*settled)).u8(*durable as u8);
+            Self::Write { number, settled, after, version, durable, changes } => {
+                let fields = fields.u64(*number).u64(*settled).u64(*after);
+                let fields = version.write(fields).u8(*durable as u8);
                 fields.list(changes, |fields, change| change.write(fields))
             }
             Self::Written { number, outcome } => outcome.write(fields.u64(*number)),
@@ -445,6 +448,7 @@ impl Command {
             7 => Self::Write {
                 number: fields.u64("number")?,
                 settled: fields.u64("settled")?,
+                after: fields.u64("after")?,
                 version: Version::read(fields)?,
                 durable: fields.one_of("durable", &[Durable::Server, Durable::Standby])?,
                 changes: fields.list("changes", MAX_CHANGES, |fields| Change::read(fields, payloads))?,
@@ -625,7 +629,7 @@ mod tests {
             rows(What::Delta, Next::End { version, sums: vec![sums, Sums::default()] }),
             Command::Wait { request: 1, retry_after: Duration::from_millis(30) },
             Command::Gone { request: 1 },
-            Command::Write { number: 5, settled: 3, version, durable: Durable::Standby, changes },
+            Command::Write { number: 5, settled: 3, after: 4, version, durable: Durable::Standby, changes },
             written(Outcome::Done(version)),
             written(Outcome::Conflict { change: 2, current: Some(version) }),
             written(Outcome::Conflict { change: 0, current: None }),
@@ -691,6 +695,7 @@ mod tests {
         let command = Command::Write {
             number: 1,
             settled: 0,
+            after: 0,
             version: Version::default(),
             durable: Durable::Server,
             changes,

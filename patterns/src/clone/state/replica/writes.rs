@@ -42,7 +42,8 @@ impl Replica {
         // It is meant for who has hailed, and for no earlier one.
         let hailed = self.hailed.as_ref().map_or(0, |hailed| hailed.epoch);
         let version = self.latest().max(Version { epoch: hailed, seq: 0 });
-        self.say(Command::Write { number, settled, version, durable, changes });
+        let after = self.writes.range(..number).next_back().map_or(0, |(before, _)| *before);
+        self.say(Command::Write { number, settled, after, version, durable, changes });
     }
 
     /// Nothing was answered for a while.

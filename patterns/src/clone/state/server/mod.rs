@@ -247,10 +247,11 @@ impl<P: Clone + Eq + Hash + Debug> Server<P> {
                 // hailed.
                 self.counters.repeated += 1;
             }
-            Command::Write { number, settled, version, durable, changes } => {
-                if self.goes_on(version) {
-                    let write = Writing { writer: header.session, number };
-                    let outcome = self.write_once(now, write, settled, durable, changes);
+            Command::Write { number, settled, after, version, durable, changes } => {
+                let write = Writing { writer: header.session, number };
+                if self.goes_on(version)
+                    && let Some(outcome) = self.write_once(now, write, settled, after, durable, changes)
+                {
                     self.reply(peer, durable, Command::Written { number, outcome }, outcome);
                 }
             }
@@ -410,7 +411,7 @@ mod tests {
             let to = To::Value { value: "on".into(), lasts: Lasts::Forever };
             let changes = vec![Change { key: "lamp".into(), to, when: When::Absent }];
             let version = Version { epoch, seq: 0 };
-            Command::Write { number: 1, settled: 0, version, durable: Durable::Server, changes }
+            Command::Write { number: 1, settled: 0, after: 0, version, durable: Durable::Server, changes }
         };
         let header = Header { command: 0, session: 7, number: 0 };
         server.handle(now, Input::Joined(1));

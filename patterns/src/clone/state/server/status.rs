@@ -43,6 +43,8 @@ pub struct Counters {
     pub refused: u64,
     /// Writes that were said again, and done once.
     pub repeated: u64,
+    /// Writes that came behind one that was lost on the way, and wait until both are said again.
+    pub early: u64,
     /// Keys whose time was up, their own or that of a session.
     pub expired: u64,
     /// Sessions whose clients were not heard for their time.

@@ -7,6 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::{Record, Server, Timer};
+use crate::clone::state::writers::Said;
 use crate::clone::version::Version;
 use crate::clone::wire::{
     Change, Changed, Command, Durable, Lasts, MAX_CHANGES, MAX_KEY, Outcome, Publication, Refusal, To,
@@ -14,30 +15,40 @@ use crate::clone::wire::{
 };
 
 impl<P: Clone + Eq + Hash + Debug> Server<P> {
-    /// Does it, unless that was done.
+    /// Does it, unless that was done. None if it cannot be done yet, since one that was said before it was lost on the way:
+    /// both are said again.
     pub(super) fn write_once(
         &mut self,
         now: Instant,
         write: Writing,
         settled: u64,
+        after: u64,
         durable: Durable,
         changes: Vec<Change>,
-    ) -> Outcome {
-        let known = self.stock.writers.known(now, write, settled);
+    ) -> Option<Outcome> {
+        let said = self.stock.writers.said(now, write, settled, after);
         for forgotten in self.stock.writers.forgotten() {
             self.record(Record::Forget(forgotten));
         }
-        if let Some(outcome) = known {
-            self.counters.repeated += 1;
-            return outcome;
+        match said {
+            Said::First => {}
+            Said::Again(outcome) => {
+                self.counters.repeated += 1;
+                return Some(outcome);
+            }
+            Said::Early => {
+                self.counters.early += 1;
+                return None;
+            }
         }
-        if durable == Durable::Standby && self.standby.is_none() {
+        let outcome = if durable == Durable::Standby && self.standby.is_none() {
             self.counters.refused += 1;
-            return Outcome::Refused(Refusal::NoStandby);
-        }
-        let outcome = self.write(now, Some(write), changes);
+            Outcome::Refused(Refusal::NoStandby)
+        } else {
+            self.write(now, Some(write), changes)
+        };
         self.stock.writers.settle(now, write, outcome);
-        outcome
+        Some(outcome)
     }
 
     pub(super) fn reply(&mut self, peer: P, durable: Durable, command: Command, outcome: Outcome) {

@@ -16,7 +16,7 @@ use crate::backoff::Backoff;
 use crate::clone::state::{Config, Health, News, ReplicaConfig};
 use crate::clone::tree::Tree;
 use crate::clone::version::Version;
-use crate::clone::wire::{Change, Changed, Durable, Lasts, Outcome, To, Update, When, Writing};
+use crate::clone::wire::{Change, Changed, Durable, Lasts, Outcome, Refusal, To, Update, When, Writing};
 use crate::sim::{Host, Weather, World};
 
 /// Everything about one town.
@@ -197,8 +197,16 @@ impl Town {
     fn check_writes(&self) {
         let mut done: BTreeMap<(Writing, u64), BTreeSet<u64>> = BTreeMap::new();
         let mut versions = BTreeSet::new();
+        let mut lives = 0;
         for (_, seen) in self.chronicle.borrow().iter() {
             match seen {
+                Seen::Begun { .. } => lives += 1,
+                Seen::Written { outcome: Outcome::Refused(Refusal::Forgotten), number, replica, .. } => {
+                    assert!(
+                        lives > 1,
+                        "{number} of {replica:?} is refused though its server was there all the time"
+                    );
+                }
                 Seen::Published { update, .. } => {
                     versions.insert(update.version);
                     if let Some(writing) = update.writer {
